@@ -1,0 +1,32 @@
+//! The nouns of satellite layout, their invariants, and their forms on disk.
+//!
+//! Inside the workspace every quantity is an `f64` in SI units whose name ends
+//! in its unit (`size_m`, `power_w`, `temp_k`); positions are component centres
+//! in the body frame. Millimetres, degrees Celsius and minimum corners exist
+//! only in the file forms of this crate.
+//!
+//! Read in this order.
+
+/// One unit of the bill of materials, resolved: SI units, quantity expanded.
+pub mod component;
+/// Where one component stands, and where all of them stand.
+pub mod layout;
+/// Faces of the envelope box and directions of the body frame.
+pub mod panel;
+/// What is wrong with an input: every problem at once, in two languages.
+pub mod problem;
+/// The whole problem a layout answers: envelope, panels, components, limits.
+pub mod satellite;
+
+pub use component::Component;
+pub use layout::{Layout, Placement};
+pub use panel::{Panel, PanelSet};
+pub use problem::{Problem, Severity};
+pub use satellite::Satellite;
+
+/// A position or an extent in the body frame: x, y, z in metres unless the
+/// name says otherwise.
+pub type Vec3 = [f64; 3];
+
+/// 0 °C in kelvin.
+pub const ZERO_CELSIUS_K: f64 = 273.15;
