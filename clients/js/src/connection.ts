@@ -1,0 +1,124 @@
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+
+/** Whether updates can arrive right now. */
+export type ConnectionPhase = 'connecting' | 'connected' | 'reconnecting' | 'refused' | 'closed';
+
+/** How the connection stands. */
+export interface ConnectionStatus {
+  phase: ConnectionPhase;
+  /** Tries since the connection was lost; 0 while connected. */
+  attempt: number;
+  /** `websocket` or `polling` while connected. */
+  transport?: string;
+  /** Why the last try did not succeed. */
+  reason?: string;
+}
+
+/** Settings of a connection. */
+export interface ConnectionOptions {
+  /** Sent in the connect packet. */
+  token?: string;
+  /** Anything else that socket.io-client understands. */
+  socket?: Partial<ManagerOptions & SocketOptions>;
+}
+
+/**
+ * The one socket under all streams of a client. It opens with the first stream
+ * and tries again for ever, also when the server ended it.
+ */
+export class Connection {
+  readonly socket: Socket;
+  #status: ConnectionStatus = { phase: 'connecting', attempt: 0 };
+  readonly #listeners = new Set<(status: ConnectionStatus) => void>();
+  readonly #held = new Map<string, number>();
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(baseUrl: string, options: ConnectionOptions = {}) {
+    const base = new URL(baseUrl);
+    this.socket = io(`${base.origin}/tasks`, {
+      path: `${base.pathname.replace(/\/$/, '')}/socket.io/`,
+      // WebSocket at once where it works; polling where a proxy blocks it.
+      transports: ['websocket', 'polling'],
+      tryAllTransports: true,
+      reconnectionDelay: 300,
+      reconnectionDelayMax: 5000,
+      autoConnect: false,
+      ...(options.token === undefined ? {} : { auth: { token: options.token } }),
+      ...options.socket,
+    });
+    this.#listen();
+  }
+
+  /** How it stands now. */
+  get status(): ConnectionStatus {
+    return this.#status;
+  }
+
+  /** Opens the socket if it is not open. */
+  open(): void {
+    if (this.#status.phase === 'closed') this.#become({ phase: 'connecting', attempt: 0 });
+    if (!this.socket.active) this.socket.connect();
+  }
+
+  /** Closes the socket and tries no more. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.#become({ phase: 'closed', attempt: 0 });
+    this.socket.disconnect();
+  }
+
+  /** Calls back at once and at every change. Returns the function that stops it. */
+  onStatus(listener: (status: ConnectionStatus) => void): () => void {
+    this.#listeners.add(listener);
+    listener(this.#status);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Counts a stream of the task; the returned function gives it back, and the last one unsubscribes. */
+  hold(taskId: string): () => void {
+    this.#held.set(taskId, (this.#held.get(taskId) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(taskId) ?? 1) - 1;
+      if (left > 0) this.#held.set(taskId, left);
+      else {
+        this.#held.delete(taskId);
+        if (this.socket.connected) this.socket.emit('unsubscribe', { task_id: taskId });
+      }
+    };
+  }
+
+  #listen(): void {
+    const { socket } = this;
+    socket.on('connect', () => {
+      this.#become({ phase: 'connected', attempt: 0, transport: socket.io.engine.transport.name });
+      socket.io.engine.once('upgrade', (transport: { name: string }) => {
+        if (this.#status.phase === 'connected') this.#become({ ...this.#status, transport: transport.name });
+      });
+    });
+    socket.on('disconnect', (reason) => {
+      if (this.#status.phase === 'closed') return;
+      this.#become({ phase: 'reconnecting', attempt: 0, reason });
+      // socket.io-client does not come back by itself when the server hung up.
+      if (!socket.active) this.#connectLater();
+    });
+    socket.on('connect_error', (error) => {
+      if (this.#status.phase === 'closed') return;
+      // Not active: the server was reached and said no (namespace, token).
+      const phase = socket.active ? (this.#status.phase === 'connecting' ? 'connecting' : 'reconnecting') : 'refused';
+      this.#become({ phase, attempt: this.#status.attempt + 1, reason: error.message });
+      if (!socket.active) this.#connectLater();
+    });
+  }
+
+  #connectLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (this.#status.phase !== 'closed') this.socket.connect();
+    }, 1000);
+  }
+
+  #become(status: ConnectionStatus): void {
+    this.#status = status;
+    for (const listener of [...this.#listeners]) listener(status);
+  }
+}

@@ -1,0 +1,297 @@
+import type { Connection } from './connection.js';
+import { StreamError } from './errors.js';
+import { isKnownEvent, type TaskEvent, type TaskEventKind, type UnknownEvent } from './events.js';
+import { applyEvent, emptyTask, isTerminal, type Task } from './task.js';
+
+/** How far a stream is. `replaying`: history or missed events still arrive. */
+export type StreamPhase = 'waiting' | 'replaying' | 'live' | 'ended' | 'failed';
+
+/** How a stream stands. */
+export interface StreamStatus {
+  phase: StreamPhase;
+  /** Seq of the newest event delivered. */
+  at: number;
+  /** Seq up to which the server had events when it answered the subscription. */
+  to: number;
+  /** Events that arrived twice and were dropped. */
+  duplicates: number;
+  /** Holes that were seen and filled. */
+  gaps: number;
+}
+
+/** Where a stream starts, and when it gives up. */
+export interface TaskStreamOptions {
+  /** Only events after this seq; 0 is the whole history. */
+  afterSeq?: number;
+  /** The log that `afterSeq` belongs to. */
+  logId?: string;
+  /** The task that the events are folded into. */
+  task?: Task;
+  /** Ends the stream when aborted. */
+  signal?: AbortSignal;
+}
+
+interface Subscribed {
+  task_id?: string;
+  head_seq?: number;
+  log_id?: string;
+  mode?: 'live' | 'replayed' | 'snapshot';
+}
+
+type Handlers = { [Kind in TaskEventKind]: (event: Extract<TaskEvent, { event_type: Kind }>, task: Task) => void } & {
+  event: (event: TaskEvent, task: Task) => void;
+  status: (status: StreamStatus) => void;
+  end: (task: Task) => void;
+  failure: (error: StreamError) => void;
+};
+
+/** Holes in a row, without one new event between them, after which a stream fails. */
+const MAX_FRUITLESS_RESUMES = 5;
+
+/** Events that an iterator may leave unread; a slower reader is told rather than fed from growing memory. */
+const MAX_UNREAD = 100_000;
+
+/**
+ * One task, live. Every event is delivered exactly once and in order, whatever
+ * happens to the connection: the stream remembers the last seq and resumes
+ * after it, drops what it has seen, and asks again when it finds a hole.
+ *
+ * Listen with {@link on}, or iterate: `for await (const event of stream)`.
+ */
+export class TaskStream implements AsyncIterable<TaskEvent> {
+  readonly taskId: string;
+  #task: Task;
+  #status: StreamStatus;
+  #logId: string | undefined;
+  #resuming = false;
+  #fruitless = 0;
+  readonly #connection: Connection;
+  readonly #handlers = new Map<string, Set<(...args: never[]) => void>>();
+  readonly #release: (() => void)[] = [];
+  #failure: StreamError | undefined;
+
+  constructor(connection: Connection, taskId: string, options: TaskStreamOptions = {}) {
+    this.taskId = taskId;
+    this.#connection = connection;
+    this.#task = options.task ?? emptyTask(taskId);
+    this.#logId = options.logId;
+    const at = options.afterSeq ?? 0;
+    this.#status = { phase: 'waiting', at, to: at, duplicates: 0, gaps: 0 };
+    this.#listen(options.signal);
+  }
+
+  /** The task so far: the fold of the events. */
+  get task(): Task {
+    return this.#task;
+  }
+
+  /** How far the stream is. */
+  get status(): StreamStatus {
+    return this.#status;
+  }
+
+  /** Seq of the newest event delivered; together with {@link logId} enough to resume in another process. */
+  get lastSeq(): number {
+    return this.#status.at;
+  }
+
+  /** Which log the seq belongs to. */
+  get logId(): string | undefined {
+    return this.#logId;
+  }
+
+  /** Listens to one kind of event, to every `event`, to `status`, `end` or `failure`. Returns the function that stops it. */
+  on<Name extends keyof Handlers>(name: Name, handler: Handlers[Name]): () => void {
+    const set = this.#handlers.get(name) ?? new Set();
+    this.#handlers.set(name, set);
+    set.add(handler);
+    return () => set.delete(handler);
+  }
+
+  /** Resolves with the task when it has ended; rejects when the stream fails or is closed before. */
+  finished(): Promise<Task> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure);
+      if (isTerminal(this.#task.status)) return resolve(this.#task);
+      if (this.#status.phase === 'ended') return reject(new StreamError('the stream was closed', 'closed', this.taskId));
+      this.on('failure', reject);
+      this.on('end', (task) => {
+        if (isTerminal(task.status)) resolve(task);
+        else reject(new StreamError('the stream was closed', 'closed', this.taskId));
+      });
+    });
+  }
+
+  /** Stops listening. The task itself goes on. */
+  close(): void {
+    if (this.#status.phase === 'ended' || this.#status.phase === 'failed') return;
+    this.#end();
+  }
+
+  /** The events from now on; ends after the terminal one. Leaving the loop closes the stream. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<TaskEvent, void, undefined> {
+    const unread: TaskEvent[] = [];
+    let wake = (): void => {};
+    let done = this.#status.phase === 'ended';
+    const stops = [
+      this.on('event', (event) => {
+        if (unread.length >= MAX_UNREAD) this.#fail(new StreamError(`${MAX_UNREAD} events wait to be read`, 'slow_reader', this.taskId));
+        else unread.push(event);
+        wake();
+      }),
+      this.on('end', () => {
+        done = true;
+        wake();
+      }),
+      this.on('failure', () => wake()),
+    ];
+    try {
+      for (;;) {
+        const event = unread.shift();
+        if (event) yield event;
+        else if (this.#failure) throw this.#failure;
+        else if (done) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      for (const stop of stops) stop();
+      this.close();
+    }
+  }
+
+  #listen(signal: AbortSignal | undefined): void {
+    const { socket } = this.#connection;
+    const onUpdate = (event: TaskEvent): void => {
+      if (event?.task_id === this.taskId) this.#take(event);
+    };
+    const onSubscribed = (answer: Subscribed): void => {
+      if (answer?.task_id === this.taskId) this.#resumed(answer);
+    };
+    const onError = (error: { task_id?: string; message?: string; code?: string }): void => {
+      if (error?.task_id === this.taskId) this.#fail(new StreamError(error.message ?? 'refused', error.code, this.taskId));
+    };
+    socket.on('task_update', onUpdate);
+    socket.on('subscribed', onSubscribed);
+    socket.on('error', onError);
+    this.#release.push(
+      () => socket.off('task_update', onUpdate),
+      () => socket.off('subscribed', onSubscribed),
+      () => socket.off('error', onError),
+      this.#connection.hold(this.taskId),
+      this.#followConnection(),
+    );
+    if (signal) {
+      const stop = (): void => this.close();
+      signal.addEventListener('abort', stop);
+      this.#release.push(() => signal.removeEventListener('abort', stop));
+      if (signal.aborted) return this.close();
+    }
+    this.#connection.open();
+  }
+
+  /** Resumes at every new connection; a change of transport is none. */
+  #followConnection(): () => void {
+    let connected = false;
+    return this.#connection.onStatus(({ phase }) => {
+      if (phase === 'connected' && !connected) this.#resume();
+      if (phase !== 'connected') this.#become({ phase: 'waiting' });
+      connected = phase === 'connected';
+    });
+  }
+
+  /** Asks for everything after the last event seen. */
+  #resume(): void {
+    this.#resuming = true;
+    const { at } = this.#status;
+    this.#connection.socket.emit('subscribe', {
+      task_id: this.taskId,
+      ...(at > 0 ? { after_seq: at } : {}),
+      ...(at > 0 && this.#logId !== undefined ? { log_id: this.#logId } : {}),
+    });
+  }
+
+  #resumed(answer: Subscribed): void {
+    this.#resuming = false;
+    if (answer.log_id !== undefined) {
+      // Another log: the numbers seen so far mean nothing in it. The server sends a snapshot.
+      if (this.#logId !== undefined && this.#logId !== answer.log_id) this.#become({ at: 0 });
+      this.#logId = answer.log_id;
+    }
+    const to = answer.head_seq ?? this.#status.at;
+    this.#become({ to, phase: answer.mode !== 'snapshot' && to <= this.#status.at ? 'live' : 'replaying' });
+  }
+
+  #take(event: TaskEvent): void {
+    if (event.event_type === 'snapshot') {
+      this.#task = applyEvent(this.#task, event);
+      const at = this.#task.head_seq;
+      this.#become({ at, to: Math.max(this.#status.to, at), phase: 'live' });
+      this.#tell(event);
+      return this.#endIfTerminal();
+    }
+    // Events without a number come from the original server: delivered as they are.
+    const seq = Number.isSafeInteger(event.seq) ? event.seq : this.#status.at + 1;
+    const { at } = this.#status;
+    if (seq <= at) return this.#become({ duplicates: this.#status.duplicates + 1 });
+    if (seq > at + 1) return this.#hole();
+    this.#fruitless = 0;
+    this.#task = applyEvent(this.#task, seq === event.seq ? event : { ...event, seq });
+    const to = Math.max(this.#status.to, seq);
+    const phase = this.#status.phase === 'waiting' || seq < to ? this.#status.phase : 'live';
+    this.#become({ at: seq, to, phase });
+    this.#tell(event);
+    this.#endIfTerminal();
+  }
+
+  /** An event is missing: this one will come again, after it. */
+  #hole(): void {
+    if (this.#resuming) return;
+    this.#fruitless += 1;
+    if (this.#fruitless > MAX_FRUITLESS_RESUMES) {
+      return this.#fail(new StreamError(`the event after seq ${this.#status.at} does not arrive`, 'gap', this.taskId));
+    }
+    this.#become({ gaps: this.#status.gaps + 1, phase: 'replaying' });
+    this.#resume();
+  }
+
+  #endIfTerminal(): void {
+    if (isTerminal(this.#task.status)) this.#end();
+  }
+
+  #fail(error: StreamError): void {
+    if (this.#failure || this.#status.phase === 'ended') return;
+    this.#failure = error;
+    this.#become({ phase: 'failed' });
+    this.#call('failure', error);
+    for (const release of this.#release.splice(0)) release();
+  }
+
+  #end(): void {
+    for (const release of this.#release.splice(0)) release();
+    this.#become({ phase: 'ended' });
+    this.#call('end', this.#task);
+  }
+
+  #become(change: Partial<StreamStatus>): void {
+    this.#status = { ...this.#status, ...change };
+    this.#call('status', this.#status);
+  }
+
+  #tell(event: TaskEvent | UnknownEvent): void {
+    if (isKnownEvent(event)) this.#call(event.event_type, event, this.#task);
+    this.#call('event', event, this.#task);
+  }
+
+  #call(name: string, ...args: unknown[]): void {
+    for (const handler of [...(this.#handlers.get(name) ?? [])]) {
+      try {
+        (handler as (...values: unknown[]) => void)(...args);
+      } catch (error) {
+        // A fault in a listener is the listener's, not the stream's.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

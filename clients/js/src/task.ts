@@ -1,0 +1,95 @@
+import type { IterationCompleteEvent, Progress, TaskEvent, UnknownEvent } from './events.js';
+import { isKnownEvent } from './events.js';
+
+/** Where a task is in its life. The last three are terminal. */
+export type TaskStatus = 'pending' | 'running' | 'paused' | 'completed' | 'failed' | 'cancelled';
+
+/** What the job gave back. */
+export interface TaskResult {
+  experiment_dir: string;
+  final_iteration: number;
+  num_components: number;
+  feasible?: boolean;
+  seed?: number;
+  score?: number;
+  stop_reason?: string;
+  [name: string]: unknown;
+}
+
+/** A task: the fold of its events. The same object as `GET /api/tasks/{id}`. */
+export interface Task {
+  id: string;
+  task_id: string;
+  status: TaskStatus;
+  /** The request body, verbatim. */
+  config: Record<string, unknown>;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  result: TaskResult | null;
+  error: string | null;
+  /** Data of the newest `progress` event. */
+  progress: Progress | null;
+  /** Data of the newest `iteration_complete` event. */
+  last_iteration: IterationCompleteEvent['data'] | null;
+  /** Seq of the newest event that was folded in. */
+  head_seq: number;
+}
+
+/** Whether nothing more will happen to a task of this status. */
+export function isTerminal(status: TaskStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}
+
+/** A task of which nothing but the id is known yet. */
+export function emptyTask(taskId: string): Task {
+  return {
+    id: taskId,
+    task_id: taskId,
+    status: 'pending',
+    config: {},
+    created_at: '',
+    started_at: null,
+    completed_at: null,
+    result: null,
+    error: null,
+    progress: null,
+    last_iteration: null,
+    head_seq: 0,
+  };
+}
+
+/**
+ * The task after one more event. Pure: the given task is left as it is, and is
+ * returned itself when the event is old news (`seq` at or below `head_seq`) or
+ * about another task. The server folds by the same rule; protocol/folds holds
+ * the cases that both must meet.
+ */
+export function applyEvent(task: Task, event: TaskEvent | UnknownEvent): Task {
+  if (event.task_id !== task.id) return task;
+  if (event.event_type === 'snapshot') return { ...task, ...(event.data as Task) };
+  if (event.seq <= task.head_seq) return task;
+  const next: Task = { ...task, head_seq: event.seq };
+  if (task.created_at === '') next.created_at = event.timestamp;
+  if (!isKnownEvent(event)) return next;
+  switch (event.event_type) {
+    case 'status_change': {
+      const { status, result, error } = event.data;
+      next.status = status;
+      if (status === 'running' && task.started_at === null) next.started_at = event.timestamp;
+      if (isTerminal(status)) next.completed_at = event.timestamp;
+      if (result !== undefined && result !== null) next.result = result;
+      if (typeof error === 'string') next.error = error;
+      return next;
+    }
+    case 'progress':
+      next.progress = event.data;
+      return next;
+    case 'iteration_complete':
+      next.last_iteration = event.data;
+      return next;
+    case 'error':
+      // Only the status change that follows in the same transaction counts.
+      return next;
+  }
+}
