@@ -142,8 +142,8 @@ pub struct ComponentState {
     /// Its limit (its own or the global one), less the uncertainty, less its
     /// temperature, K.
     pub temp_margin_k: f64,
-    /// Distance to the nearest other component, m; infinite when alone.
-    pub clearance_m: f64,
+    /// Signed distance to the nearest other component, m; `None` when alone.
+    pub clearance_m: Option<f64>,
     /// Distance from the envelope's walls, m.
     pub containment_m: f64,
 }
