@@ -7,3 +7,6 @@
 pub mod run;
 
 pub use run::{Error, Hooks, RunRequest, RunSummary, run};
+// What a caller needs to name beside these, without a dependency of its own.
+pub use optimize::{Control, Settings};
+pub use physics::Evaluation;
