@@ -1,0 +1,344 @@
+"""The live half: hear of every step of a task while it happens."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import socketio
+from socketio.exceptions import ConnectionError as SocketConnectionError
+from socketio.exceptions import SocketIOError
+
+from msgalaxy.delivery import Stream, Update
+from msgalaxy.rest import FINAL_STATUSES, as_object
+
+NAMESPACE = "/tasks"
+
+#: Seconds after which a missing event is asked for again.
+GAP_PATIENCE_S = 2.0
+
+#: Seconds to wait for an orderly close.
+HANG_UP_PATIENCE_S = 1.0
+
+TaskCallback = Callable[[str, dict[str, Any]], object]
+
+logger = logging.getLogger("msgalaxy.live")
+
+
+class TaskWebSocketClient:
+    """Subscribes to tasks and calls back for each of their events, in order, each once.
+
+    Assign the callbacks wanted; each is called with `(task_id, data)`:
+    `on_status_change`, `on_progress`, `on_iteration_complete`, `on_error` (the task failed),
+    `on_subscribed`. Two more: `on_update(envelope)` gets every event whole, with `seq` and
+    `timestamp`; `on_server_error(data)` hears when the server refuses a request of this client.
+    Without a callback an event is logged.
+
+    A broken connection is made again without end, and the subscriptions continue where they stood,
+    until `disconnect()` is called.
+    """
+
+    def __init__(
+        self,
+        server_url: str = "http://localhost:5000",
+        *,
+        transports: Sequence[str] | None = None,
+        connect_timeout: int = 10,
+        retry_delay: float = 0.5,
+        retry_delay_max: float = 5.0,
+    ) -> None:
+        self.server_url = server_url
+        self.connected = False
+        self.on_status_change: TaskCallback | None = None
+        self.on_progress: TaskCallback | None = None
+        self.on_iteration_complete: TaskCallback | None = None
+        self.on_error: TaskCallback | None = None
+        self.on_subscribed: TaskCallback | None = None
+        self.on_update: Callable[[Update], object] | None = None
+        self.on_server_error: Callable[[dict[str, Any]], object] | None = None
+        self._transports = list(transports) if transports is not None else None
+        self._connect_timeout_s = connect_timeout
+        self._retry_delay_s = retry_delay
+        self._retry_delay_max_s = retry_delay_max
+        self._streams: dict[str, Stream] = {}
+        # Guards the streams and the queue of updates; told whenever a stream ends.
+        self._changed = threading.Condition()
+        self._ready: deque[Update] = deque()
+        self._handing_on = False
+        self._open = False
+        self._wake = threading.Event()
+        self._keeper: threading.Thread | None = None
+        #: The connection in use. A reconnect makes a new one and carries its handlers over.
+        self.sio: socketio.Client = self._new_connection()
+
+    def connect(self) -> None:
+        """Connects, and from then on keeps the connection up. Raises when it cannot be made."""
+        if self._open:
+            return
+        self._dial()
+        with self._changed:
+            self._open = True
+        self._keeper = threading.Thread(target=self._keep, name="msgalaxy-keeper", daemon=True)
+        self._keeper.start()
+
+    def disconnect(self) -> None:
+        """Ends the connection for good. The object may `connect()` again later."""
+        with self._changed:
+            self._open = False
+            self.connected = False
+            self._changed.notify_all()
+        self._wake.set()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.join(timeout=self._connect_timeout_s)
+        self._hang_up()
+
+    def subscribe(self, task_id: str) -> None:
+        """Asks for a task's events: first those so far, then each as it happens."""
+        if not self.connected:
+            raise RuntimeError("Not connected to server")
+        with self._changed:
+            stream = self._streams.setdefault(task_id, Stream(task_id))
+        self._send_subscribe(stream)
+
+    def wait_for_completion(self, timeout: float | None = None) -> dict[str, str]:
+        """Waits until every subscribed task has ended, and returns how each of them did.
+
+        The values are "completed", "failed" or "cancelled", or "refused" when the server does not
+        know the task. A task that is missing in the answer had not ended when `timeout` (seconds)
+        ran out or `disconnect()` was called. A subscription made meanwhile is waited for as well.
+        """
+        if not self._open:
+            raise RuntimeError("Not connected to server")
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open or self._all_ended(), timeout)
+            return {
+                stream.task_id: stream.final_status
+                for stream in self._streams.values()
+                if stream.final_status is not None
+            }
+
+    def _all_ended(self) -> bool:
+        return bool(self._streams) and all(
+            stream.final_status is not None for stream in self._streams.values()
+        )
+
+    # The connection.
+
+    def _new_connection(self) -> socketio.Client:
+        # The library's own reconnection gives up after an orderly close by the server, such as a
+        # restart, and reuses a connection object whose old threads may still run. So it stays off
+        # and every attempt gets a fresh object.
+        sio = socketio.Client(reconnection=False, handle_sigint=False)
+        earlier = getattr(self, "sio", None)
+        if earlier is not None:
+            for namespace, handlers in earlier.handlers.items():
+                for event, handler in handlers.items():
+                    sio.on(event, handler, namespace=namespace)
+        sio.on("disconnect", self._on_disconnect_of(sio), namespace=NAMESPACE)
+        sio.on("task_update", self._on_task_update, namespace=NAMESPACE)
+        sio.on("subscribed", self._on_subscribed, namespace=NAMESPACE)
+        sio.on("error", self._on_server_error, namespace=NAMESPACE)
+        return sio
+
+    def _on_disconnect_of(self, sio: socketio.Client) -> Callable[..., None]:
+        def handler(*_: object) -> None:
+            if sio is self.sio:
+                self.connected = False
+                self._wake.set()
+
+        return handler
+
+    def _dial(self) -> None:
+        self._hang_up()
+        self.sio = self._new_connection()
+        try:
+            self.sio.connect(
+                self.server_url,
+                namespaces=[NAMESPACE],
+                transports=self._transports,
+                wait_timeout=self._connect_timeout_s,
+            )
+        except Exception:
+            self._hang_up()
+            raise
+        self.connected = True
+        with self._changed:
+            unfinished = [s for s in self._streams.values() if s.final_status is None]
+        for stream in unfinished:
+            self._send_subscribe(stream)
+
+    def _hang_up(self) -> None:
+        self.connected = False
+        # A polling connection is only closed when its hanging request comes back, up to half a
+        # minute later: nobody has to stay for that.
+        closing = threading.Thread(target=_close, args=(self.sio,), daemon=True)
+        closing.start()
+        closing.join(HANG_UP_PATIENCE_S)
+
+    def _keep(self) -> None:
+        """Makes the connection again whenever it is gone, until `disconnect()`."""
+        me = threading.current_thread()
+        failures = 0
+        while self._open and self._keeper is me:
+            if self.connected and self.sio.connected and self.sio.eio.state == "connected":
+                failures = 0
+                self._wake.wait(1.0)
+                self._wake.clear()
+                self._ask_for_missing()
+                continue
+            self.connected = False
+            pause_s = min(self._retry_delay_s * 2**failures, self._retry_delay_max_s)
+            self._pause(pause_s * random.uniform(0.5, 1.0))
+            if not self._open:
+                return
+            try:
+                self._dial()
+                logger.info("connected again to %s", self.server_url)
+            except (SocketConnectionError, ValueError, OSError) as error:
+                failures = min(failures + 1, 16)
+                logger.debug("no connection to %s yet: %s", self.server_url, error)
+        if not self._open:
+            self._hang_up()
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, seconds)
+
+    def _send_subscribe(self, stream: Stream) -> None:
+        with self._changed:
+            stream.confirmed = False
+            packet = stream.request()
+        try:
+            self.sio.emit("subscribe", packet, namespace=NAMESPACE)
+        except SocketIOError:
+            # The connection broke just now: the next one subscribes again.
+            self._wake.set()
+
+    def _ask_for_missing(self) -> None:
+        now_s = time.monotonic()
+        with self._changed:
+            stuck = [
+                stream
+                for stream in self._streams.values()
+                if stream.gap_since_s is not None and now_s - stream.gap_since_s > GAP_PATIENCE_S
+            ]
+            for stream in stuck:
+                stream.gap_since_s = now_s
+        for stream in stuck:
+            self._send_subscribe(stream)
+
+    # What the server says.
+
+    def _on_task_update(self, envelope: object = None, *_: object) -> None:
+        update = as_object(envelope)
+        if update is None:
+            logger.warning("ignored a task_update that is no object: %r", envelope)
+            return
+        with self._changed:
+            stream = self._streams.get(str(update.get("task_id")))
+            if stream is None:
+                # Nobody subscribed: a server that tells everybody everything.
+                self._ready.append(update)
+            else:
+                self._ready.extend(stream.accept(update, time.monotonic()))
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Calls back for all updates that are ready; one thread at a time, so in order."""
+        with self._changed:
+            if self._handing_on:
+                return
+            self._handing_on = True
+        while True:
+            with self._changed:
+                if not self._ready:
+                    self._handing_on = False
+                    return
+                update = self._ready.popleft()
+            self._dispatch(update)
+            self._note_end(update)
+
+    def _dispatch(self, update: Update) -> None:
+        task_id, kind, data = _parts(update)
+        callbacks: dict[str, TaskCallback | None] = {
+            "status_change": self.on_status_change,
+            "progress": self.on_progress,
+            "iteration_complete": self.on_iteration_complete,
+            "error": self.on_error,
+        }
+        if self.on_update is not None:
+            _call(self.on_update, update)
+        callback = callbacks.get(kind)
+        if callback is not None:
+            _call(callback, task_id, data)
+        elif self.on_update is None:
+            logger.info("task %s: %s %s", task_id, kind, data)
+
+    def _note_end(self, update: Update) -> None:
+        task_id, kind, data = _parts(update)
+        status = data.get("status")
+        # A server without a log says `error` only, and no `status_change failed` after it.
+        says_status = kind == "status_change" or (kind == "error" and "seq" not in update)
+        if not says_status or status not in FINAL_STATUSES:
+            return
+        with self._changed:
+            stream = self._streams.get(task_id)
+            if stream is not None:
+                stream.final_status = status
+                self._changed.notify_all()
+
+    def _on_subscribed(self, answer: object = None, *_: object) -> None:
+        data = as_object(answer)
+        if data is None:
+            return
+        task_id = str(data.get("task_id"))
+        with self._changed:
+            stream = self._streams.get(task_id)
+            if stream is not None:
+                stream.confirmed = True
+                log_id = data.get("log_id")
+                stream.log_id = log_id if isinstance(log_id, str) else None
+        if self.on_subscribed is not None:
+            _call(self.on_subscribed, task_id, data)
+
+    def _on_server_error(self, answer: object = None, *_: object) -> None:
+        data = as_object(answer) or {"message": str(answer)}
+        if self.on_server_error is not None:
+            _call(self.on_server_error, data)
+        else:
+            logger.warning("the server refused a request: %s", data.get("message"))
+        with self._changed:
+            stream = self._streams.get(str(data.get("task_id")))
+            if stream is not None and not stream.confirmed and stream.final_status is None:
+                stream.final_status = "refused"
+                self._changed.notify_all()
+
+
+def _close(sio: socketio.Client) -> None:
+    try:
+        sio.disconnect()
+    except Exception:
+        # The connection was broken already; nothing is left to end.
+        logger.debug("while disconnecting", exc_info=True)
+
+
+def _parts(update: Update) -> tuple[str, str, dict[str, Any]]:
+    return (
+        str(update.get("task_id", "")),
+        str(update.get("event_type", "")),
+        as_object(update.get("data")) or {},
+    )
+
+
+def _call(callback: Callable[..., object], *arguments: object) -> None:
+    # A mistake in a callback must not lose the events after it.
+    try:
+        callback(*arguments)
+    except Exception:
+        logger.exception("a callback raised")
