@@ -9,20 +9,30 @@
 
 /// One unit of the bill of materials, resolved: SI units, quantity expanded.
 pub mod component;
+/// The bill of materials: JSON, CSV and YAML files, and inline objects.
+pub mod bom;
 /// Where one component stands, and where all of them stand.
 pub mod layout;
+/// Limits as the files and requests state them.
+pub mod limits;
 /// Faces of the envelope box and directions of the body frame.
 pub mod panel;
 /// What is wrong with an input: every problem at once, in two languages.
 pub mod problem;
+/// Millimetres and degrees Celsius to SI and back.
+pub mod file_units;
+/// Bytes to values with places. Shared by all file forms.
+mod input;
 /// The whole problem a layout answers: envelope, panels, components, limits.
 pub mod satellite;
 
+pub use bom::{Bom, BomError, BomFormat, bom_from_value, parse_bom};
 pub use component::Component;
 pub use layout::{Layout, Placement};
 pub use panel::{Panel, PanelSet};
-pub use problem::{Problem, Severity};
-pub use satellite::Satellite;
+pub use limits::{LimitSet, limits_from_value};
+pub use problem::{Checked, Language, Problem, Severity};
+pub use satellite::{Orbit, Satellite};
 
 /// A position or an extent in the body frame: x, y, z in metres unless the
 /// name says otherwise.

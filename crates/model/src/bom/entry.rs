@@ -1,0 +1,524 @@
+use super::{BomEntry, EntryExtras, MAX_COMPONENTS, MAX_ID_CHARS, checks};
+use crate::file_units::{k_from_c, m_from_mm};
+use crate::input::node::{show_number, show_text};
+use crate::input::table::nearest;
+use crate::input::{Content, Node, Number, Problems, Subject, Table};
+use crate::{Panel, PanelSet, Problem, Vec3};
+
+/// Every key of an entry. What is not here is reported as unknown.
+const KEYS: &[&str] = &[
+    "id",
+    "name",
+    "dimensions",
+    "mass",
+    "power",
+    "category",
+    "quantity",
+    "material",
+    "thermal_conductivity",
+    "max_temp",
+    "notes",
+    "min_temp",
+    "power_min",
+    "power_peak",
+    "allowed_panels",
+    "contact_conductance",
+    "contact_conductance_w_m2k",
+    "emissivity",
+    "absorptivity",
+    "coating_type",
+    "thermal_contacts",
+    "long_axis",
+    "fixed",
+    "fixed_position_min_mm",
+    "fixed_turn_deg",
+    "fixed_panel",
+    "symmetric_pair",
+    "heater",
+    "fov",
+    "spin_axis",
+    "thrust_axis",
+    "redundancy_group",
+    "heat_pipe",
+    "reference",
+];
+
+/// Largest dimension, mm. A kilometre would be a typing error.
+const MAX_SIZE_MM: f64 = 1e5;
+const MAX_MASS_KG: f64 = 1e5;
+const MAX_POWER_W: f64 = 1e6;
+const TEMP_C: Number = Number::within(-273.15, 2000.0, "°C");
+const CONTACT: Number = Number::within(0.0, 1e6, "W/(m² K)");
+/// Longest name or category.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// Reads entry `number` (from 1). `None` when something required is missing or
+/// wrong; all of it has been noted then.
+pub(super) fn read(
+    node: &Node,
+    pointer: String,
+    number: usize,
+    missing_fields: &[&str],
+    problems: &mut Problems,
+) -> Option<BomEntry> {
+    let id_text = match node.get("id").map(|id| &id.content) {
+        Some(Content::Text(id)) if !id.is_empty() && id.chars().count() <= MAX_ID_CHARS => Some(id.clone()),
+        _ => None,
+    };
+    let subject = Subject {
+        zh: id_text.clone().unwrap_or_else(|| format!("第 {number} 个组件")),
+        en: id_text.clone().unwrap_or_else(|| format!("component {number}")),
+        id: id_text,
+    };
+    if !matches!(node.content, Content::Table(_)) {
+        problems.push(
+            Problem::error(
+                "bom.wrong_type",
+                format!("解析第 {number} 个组件失败: 必须是对象"),
+                format!("component {number} must be an object"),
+            )
+            .at(pointer)
+            .on_line(node.place)
+            .found(node.shown(), "an object of keys and values"),
+        );
+        return None;
+    }
+    let table = Table::open(node, pointer, subject, problems)?;
+    for field in ["id", "name", "dimensions", "mass", "power", "category"] {
+        if table.get(field).is_none() && !missing_fields.contains(&field) {
+            problems.push(missing(&table, number, field));
+        }
+    }
+    let id = id(&table, problems);
+    let name = label(&table, "name", problems);
+    let size_m = size(&table, number, problems);
+    let mass_kg = positive(&table, "mass", MAX_MASS_KG, problems);
+    let power_w = power(&table, problems);
+    let category = label(&table, "category", problems);
+    let quantity = quantity(&table, problems);
+    let material = table.text("material", problems);
+    let conductivity = Number::within(0.0, 1e5, "W/(m K)");
+    let thermal_conductivity_w_per_m_k = table.number("thermal_conductivity", conductivity, problems);
+    let max_temp_k = table.number("max_temp", TEMP_C, problems).map(k_from_c);
+    let notes = table.text("notes", problems);
+    let extras = extras(&table, problems);
+    if let (Some(upper), Some(lower)) = (max_temp_k, extras.min_temp_k)
+        && lower >= upper
+        && let Some(node) = table.get("min_temp")
+    {
+        problems.push(
+            table
+                .error_at(
+                    "min_temp",
+                    node,
+                    problems.code("temps_reversed"),
+                    "min_temp必须低于max_temp",
+                    "min_temp must be below max_temp",
+                )
+                .found(node.shown(), format!("< {}", table.get("max_temp").map_or_else(String::new, Node::shown))),
+        );
+    }
+    table.check_keys(KEYS, problems);
+    let entry = BomEntry {
+        id: id?,
+        name: name?,
+        size_m: size_m?,
+        mass_kg: mass_kg?,
+        power_w: power_w?,
+        category: category?,
+        quantity: quantity?,
+        material,
+        thermal_conductivity_w_per_m_k,
+        max_temp_k,
+        notes,
+        extras,
+    };
+    checks::units(&table, &entry, problems);
+    Some(entry)
+}
+
+fn missing(table: &Table<'_>, number: usize, field: &str) -> Problem {
+    let problem = Problem::error(
+        "bom.missing_field",
+        format!("解析第 {number} 个组件失败: 缺少必需字段: {field}"),
+        format!("component {number} lacks the required field {field}"),
+    );
+    let mut problem = table.about(problem, table.node, field).found("nothing", field);
+    if let Content::Table(fields) = &table.node.content {
+        let unknown = fields.iter().map(|(key, _)| key.as_str()).filter(|key| !KEYS.contains(key)).take(100);
+        if let Some(near) = nearest(field, unknown) {
+            problem = problem.fix(format!("rename {near} to {field}"));
+        }
+    }
+    problem
+}
+
+fn id(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
+    let id = table.text("id", problems)?;
+    let node = table.get("id")?;
+    let length = id.chars().count();
+    // Ids become file names, log lines and CSS selectors somewhere; what is
+    // dangerous in one of them is not allowed in any.
+    let good = |c: char| c.is_alphanumeric() || " _-.:+#()".contains(c);
+    if (1..=MAX_ID_CHARS).contains(&length) && id.trim() == id && id.chars().all(good) {
+        return Some(id);
+    }
+    let cleaned: String = id.trim().chars().map(|c| if good(c) { c } else { '_' }).take(MAX_ID_CHARS).collect();
+    let mut problem = table
+        .error_at(
+            "id",
+            node,
+            problems.code("bad_id"),
+            format!("id须为1到{MAX_ID_CHARS}个字母、数字、空格或 _ - . : + # ( )，首尾不能是空格"),
+            format!(
+                "id must be 1 to {MAX_ID_CHARS} letters, digits, spaces or _ - . : + # ( ), no space at the ends"
+            ),
+        )
+        .found(show_text(&id), format!("1 to {MAX_ID_CHARS} letters, digits, spaces or _ - . : + # ( )"));
+    if !cleaned.is_empty() {
+        problem = problem.fix(cleaned);
+    }
+    problems.push(problem);
+    None
+}
+
+fn label(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<String> {
+    let text = table.text(key, problems)?;
+    let node = table.get(key)?;
+    let length = text.chars().count();
+    if !text.trim().is_empty() && length <= MAX_TEXT_CHARS && !text.chars().any(char::is_control) {
+        return Some(text);
+    }
+    problems.push(
+        table
+            .error_at(
+                key,
+                node,
+                problems.code("bad_text"),
+                format!("{key}不能为空，最多{MAX_TEXT_CHARS}个字符，不含控制字符"),
+                format!("{key} must hold 1 to {MAX_TEXT_CHARS} characters, none of them a control character"),
+            )
+            .found(show_text(&text), format!("1 to {MAX_TEXT_CHARS} characters")),
+    );
+    None
+}
+
+fn size(table: &Table<'_>, number: usize, problems: &mut Problems) -> Option<Vec3> {
+    let node = table.get("dimensions")?;
+    let axes = ["x", "y", "z"];
+    let complete = matches!(node.content, Content::Table(_))
+        && axes.iter().all(|axis| node.get(axis).is_some_and(|value| !value.is_null()));
+    if !complete {
+        let problem = Problem::error(
+            "bom.dimensions_incomplete",
+            format!("解析第 {number} 个组件失败: dimensions必须包含x, y, z"),
+            format!("component {number}: dimensions must hold x, y, z"),
+        );
+        let mut problem = table.about(problem, node, "dimensions").found(node.shown(), "{x, y, z} in mm");
+        if let Content::List(items) = &node.content
+            && items.len() == 3
+        {
+            problem = problem.fix(format!(
+                "{{\"x\": {}, \"y\": {}, \"z\": {}}}",
+                items[0].shown(),
+                items[1].shown(),
+                items[2].shown()
+            ));
+        }
+        problems.push(problem);
+        return None;
+    }
+    let inner =
+        Table { node, pointer: table.pointer_to("dimensions"), subject: table.subject.clone() };
+    inner.check_keys(&axes, problems);
+    let values = axes.map(|axis| inner.get(axis).and_then(|node| inner.finite(axis, node, problems)));
+    let [x, y, z] = [values[0]?, values[1]?, values[2]?];
+    let bad: Vec<(&str, f64)> = axes
+        .into_iter()
+        .zip([x, y, z])
+        .filter(|(_, value)| *value <= 0.0 || *value > MAX_SIZE_MM)
+        .collect();
+    let Some((axis, value)) = bad.first() else {
+        return Some([m_from_mm(x), m_from_mm(y), m_from_mm(z)]);
+    };
+    let (code, zh, en) = if *value <= 0.0 {
+        ("size_nonpositive", "尺寸必须大于0".to_owned(), "the size must be greater than 0".to_owned())
+    } else {
+        (
+            "out_of_range",
+            format!("尺寸不能超过 {} mm", show_number(MAX_SIZE_MM)),
+            format!("the size must not exceed {} mm", show_number(MAX_SIZE_MM)),
+        )
+    };
+    let found: Vec<String> =
+        bad.iter().map(|(axis, value)| format!("{axis} = {} mm", show_number(*value))).collect();
+    let mut problem = inner
+        .error_at(axis, inner.get(axis).unwrap_or(node), problems.code(code), zh, en)
+        .found(found.join(", "), Number::above(0.0, MAX_SIZE_MM, "mm").shown());
+    if *value < 0.0 && bad.len() == 1 {
+        problem = problem.fix(format!("{}?", show_number(-value)));
+    }
+    problems.push(problem);
+    None
+}
+
+fn positive(table: &Table<'_>, key: &str, max: f64, problems: &mut Problems) -> Option<f64> {
+    let node = table.get(key)?;
+    let value = table.finite(key, node, problems)?;
+    if value > 0.0 {
+        return table.number(key, Number::above(0.0, max, "kg"), problems);
+    }
+    let mut problem = table
+        .error_at(
+            key,
+            node,
+            problems.code("mass_nonpositive"),
+            "质量必须大于0",
+            "the mass must be greater than 0",
+        )
+        .found(format!("{} kg", node.shown()), Number::above(0.0, max, "kg").shown());
+    if value < 0.0 {
+        problem = problem.fix(format!("{}?", show_number(-value)));
+    }
+    problems.push(problem);
+    None
+}
+
+fn power(table: &Table<'_>, problems: &mut Problems) -> Option<f64> {
+    let node = table.get("power")?;
+    let value = table.finite("power", node, problems)?;
+    if value >= 0.0 {
+        return table.number("power", Number::within(0.0, MAX_POWER_W, "W"), problems);
+    }
+    problems.push(
+        table
+            .error_at(
+                "power",
+                node,
+                problems.code("power_negative"),
+                "功率不能为负",
+                "the power must not be negative",
+            )
+            .found(format!("{} W", node.shown()), Number::within(0.0, MAX_POWER_W, "W").shown())
+            .fix(format!("{}?", show_number(-value))),
+    );
+    None
+}
+
+fn quantity(table: &Table<'_>, problems: &mut Problems) -> Option<u32> {
+    let Some(node) = table.get("quantity") else { return Some(1) };
+    if matches!(&node.content, Content::Text(text) if text.trim().is_empty()) {
+        return Some(1);
+    }
+    let value = table.finite("quantity", node, problems)?;
+    let allowed = format!("a whole number from 1 to {MAX_COMPONENTS}");
+    let (code, zh, en) = if value <= 0.0 {
+        ("quantity_nonpositive", "数量必须大于0", "the quantity must be greater than 0")
+    } else if value.fract() != 0.0 {
+        ("quantity_not_integer", "数量必须是整数", "the quantity must be a whole number")
+    } else if value > MAX_COMPONENTS as f64 {
+        ("out_of_range", "数量超出上限", "the quantity is too large")
+    } else {
+        return Some(value as u32);
+    };
+    problems.push(
+        table.error_at("quantity", node, problems.code(code), zh, en).found(node.shown(), allowed),
+    );
+    None
+}
+
+fn extras(table: &Table<'_>, problems: &mut Problems) -> EntryExtras {
+    let fraction = Number::within(0.0, 1.0, "");
+    let watts = Number::within(0.0, MAX_POWER_W, "W");
+    let mut extras = EntryExtras {
+        min_temp_k: table.number("min_temp", TEMP_C, problems).map(k_from_c),
+        power_min_w: table.number("power_min", watts, problems),
+        power_peak_w: table.number("power_peak", watts, problems),
+        allowed_panels: allowed_panels(table, problems),
+        contact_conductance_w_per_m2_k: table.number_any(
+            &["contact_conductance_w_m2k", "contact_conductance"],
+            CONTACT,
+            problems,
+        ),
+        emissivity: table.number("emissivity", fraction, problems),
+        absorptivity: table.number("absorptivity", fraction, problems),
+        coating_type: table.text("coating_type", problems),
+        thermal_contacts: thermal_contacts(table, problems),
+        long_axis: table
+            .choice("long_axis", &["x", "y", "z"], problems)
+            .and_then(|axis| ["x", "y", "z"].iter().position(|name| *name == axis)),
+        fixed: table.boolean("fixed", problems).unwrap_or(false),
+        fixed_position_min_m: table
+            .triple("fixed_position_min_mm", Number::within(-MAX_SIZE_MM, MAX_SIZE_MM, "mm"), problems)
+            .map(|corner| corner.map(m_from_mm)),
+        fixed_turn: fixed_turn(table, problems),
+        symmetric_pair: table.text("symmetric_pair", problems),
+        heater: heater(table, problems),
+        kept: serde_json::Map::new(),
+    };
+    table.text("reference", problems);
+    fixing(table, &extras, problems);
+    for key in ["min_temp", "power_min", "power_peak", "heater"] {
+        if let Some(node) = table.get(key) {
+            problems.not_evaluated(table, key, node);
+        }
+    }
+    keep_later_physics(table, &mut extras, problems);
+    extras
+}
+
+fn allowed_panels(table: &Table<'_>, problems: &mut Problems) -> Option<PanelSet> {
+    let labels = table.texts("allowed_panels", problems)?;
+    let node = table.get("allowed_panels")?;
+    let mut set = PanelSet::EMPTY;
+    let mut all_known = true;
+    for label in &labels {
+        match Panel::from_label(label) {
+            Some(panel) => set.insert(panel),
+            None => {
+                all_known = false;
+                problems.push(
+                    table
+                        .error_at(
+                            "allowed_panels",
+                            node,
+                            problems.code("unknown_panel"),
+                            format!("未知安装板 {}", show_text(label)),
+                            format!("unknown panel {}", show_text(label)),
+                        )
+                        .found(show_text(label), "+X, -X, +Y, -Y, +Z, -Z"),
+                );
+            }
+        }
+    }
+    if labels.is_empty() {
+        problems.push(
+            table
+                .error_at(
+                    "allowed_panels",
+                    node,
+                    problems.code("no_panel"),
+                    "allowed_panels不能为空",
+                    "allowed_panels must not be empty",
+                )
+                .found("[]", "at least one of +X, -X, +Y, -Y, +Z, -Z"),
+        );
+    }
+    (all_known && !set.is_empty()).then_some(set)
+}
+
+fn thermal_contacts(table: &Table<'_>, problems: &mut Problems) -> Vec<(String, f64)> {
+    let Some(contacts) = table.table("thermal_contacts", problems) else { return vec![] };
+    let Content::Table(fields) = &contacts.node.content else { return vec![] };
+    let ids = fields.iter().map(|(id, _)| id.as_str()).take(MAX_COMPONENTS);
+    ids.filter_map(|id| Some((id.to_owned(), contacts.number(id, CONTACT, problems)?))).collect()
+}
+
+fn fixed_turn(table: &Table<'_>, problems: &mut Problems) -> Option<u8> {
+    let node = table.get("fixed_turn_deg")?;
+    let value = table.finite("fixed_turn_deg", node, problems)?;
+    if [0.0, 90.0, 180.0, 270.0].contains(&value) {
+        return Some((value / 90.0) as u8);
+    }
+    problems.push(
+        table
+            .error_at(
+                "fixed_turn_deg",
+                node,
+                problems.code("unknown_value"),
+                "fixed_turn_deg只能是 0、90、180、270",
+                "fixed_turn_deg must be 0, 90, 180 or 270",
+            )
+            .found(node.shown(), "0, 90, 180, 270"),
+    );
+    None
+}
+
+fn heater(table: &Table<'_>, problems: &mut Problems) -> Option<(f64, f64)> {
+    let heater = table.table("heater", problems)?;
+    heater.check_keys(&["max_power", "setpoint_on"], problems);
+    let power_w = heater.number("max_power", Number::within(0.0, MAX_POWER_W, "W"), problems);
+    let setpoint_c = heater.number("setpoint_on", TEMP_C, problems);
+    Some((power_w?, k_from_c(setpoint_c?)))
+}
+
+/// What must be said together about a fixed placement.
+fn fixing(table: &Table<'_>, extras: &EntryExtras, problems: &mut Problems) {
+    if extras.fixed && table.get("fixed_position_min_mm").is_none() {
+        let node = table.get("fixed").unwrap_or(table.node);
+        problems.push(
+            table
+                .error_at(
+                    "fixed_position_min_mm",
+                    node,
+                    problems.code("fixed_without_position"),
+                    "fixed为true时必须给出fixed_position_min_mm",
+                    "a fixed component needs fixed_position_min_mm",
+                )
+                .found("nothing", "[x, y, z] in mm, the minimum corner"),
+        );
+    }
+    if let Some(node) = table.get("fixed_position_min_mm")
+        && !extras.fixed
+    {
+        problems.push(
+            table
+                .warning_at(
+                    "fixed_position_min_mm",
+                    node,
+                    problems.code("position_not_fixed"),
+                    "没有fixed: true，fixed_position_min_mm不起作用",
+                    "fixed_position_min_mm has no effect without fixed: true",
+                )
+                .found(node.shown(), "together with fixed: true")
+                .fix("fixed: true"),
+        );
+    }
+    let one_panel = extras.allowed_panels.is_some_and(|panels| panels.iter().count() == 1);
+    if table.boolean("fixed_panel", problems) == Some(true) && !one_panel {
+        let node = table.get("fixed_panel").unwrap_or(table.node);
+        problems.push(
+            table
+                .warning_at(
+                    "fixed_panel",
+                    node,
+                    problems.code("fixed_panel_unclear"),
+                    "fixed_panel需要allowed_panels恰好列出一块安装板",
+                    "fixed_panel needs exactly one panel in allowed_panels",
+                )
+                .found(
+                    table.get("allowed_panels").map_or_else(|| "all panels".to_owned(), Node::shown),
+                    "exactly one panel",
+                ),
+        );
+    }
+}
+
+/// Keys that are understood, checked and kept, but enter no number yet.
+fn keep_later_physics(table: &Table<'_>, extras: &mut EntryExtras, problems: &mut Problems) {
+    const AXES: &[&str] = &["out", "in", "x", "y", "z", "+x", "-x", "+y", "-y", "+z", "-z"];
+    for key in ["spin_axis", "thrust_axis"] {
+        if let Some(axis) = table.choice(key, AXES, problems) {
+            extras.kept.insert(key.to_owned(), axis.into());
+        }
+    }
+    if let Some(group) = table.text("redundancy_group", problems) {
+        extras.kept.insert("redundancy_group".to_owned(), group.into());
+    }
+    if let Some(wanted) = table.boolean("heat_pipe", problems) {
+        extras.kept.insert("heat_pipe".to_owned(), wanted.into());
+    }
+    if let Some(fov) = table.table("fov", problems) {
+        fov.check_keys(&["axis", "half_angle_deg", "range_mm"], problems);
+        let axis = fov.choice("axis", AXES, problems);
+        let half_angle_deg = fov.number("half_angle_deg", Number::above(0.0, 180.0, "°"), problems);
+        let range_mm = fov.number("range_mm", Number::above(0.0, 1e7, "mm"), problems);
+        let kept = serde_json::json!({"axis": axis, "half_angle_deg": half_angle_deg, "range_mm": range_mm});
+        extras.kept.insert("fov".to_owned(), kept);
+    }
+    for key in ["spin_axis", "thrust_axis", "redundancy_group", "heat_pipe", "fov"] {
+        if let Some(node) = table.get(key) {
+            problems.not_evaluated(table, key, node);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! From bytes to a tree of values that know their place, and from there to
+//! checked values. Shared by the BOM and the configuration.
+
+/// A tree of values with their line and column.
+pub(crate) mod node;
+/// JSON text to a tree.
+pub(crate) mod json;
+/// YAML text to a tree.
+pub(crate) mod yaml;
+/// Collects problems up to a limit.
+pub(crate) mod problems;
+/// Reads the keys of a table, noting what is wrong with each.
+pub(crate) mod table;
+
+pub(crate) use node::{Content, Node, Place};
+pub(crate) use problems::Problems;
+pub(crate) use table::{Number, Subject, Table};
