@@ -1,123 +1,177 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::broadcast;
 
-use crate::{Event, JobFunction, Task};
+use crate::error::Error;
+use crate::event::Event;
+use crate::follow::Follower;
+use crate::job::JobFunction;
+use crate::log::Log;
+use crate::settings::{EngineSettings, Surroundings};
+use crate::store::Store;
+use crate::task::{Status, Task};
+use crate::worker::Workers;
 
-/// How the engine works.
-#[derive(Debug, Clone)]
-pub struct EngineSettings {
-    /// `sqlite://PATH` or `postgres://...`.
-    pub store_url: String,
-    /// Jobs that run at the same time in this process.
-    pub workers: usize,
-    /// A worker that does not renew its lease for this long has lost it.
-    pub lease: Duration,
-    /// Runs without a new checkpoint after which a task fails.
-    pub max_attempts: u32,
-    /// Pending and running tasks beyond which `submit` refuses.
-    pub max_queued: usize,
-}
-
-/// What can go wrong when asking the engine.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No such task.
-    #[error("task {task_id} does not exist")]
-    UnknownTask {
-        /// The id that was asked for.
-        task_id: String,
-    },
-    /// The task is in a status that does not allow the request.
-    #[error("task {task_id} is {status:?}; {request} needs {needs}")]
-    Conflict {
-        /// The task.
-        task_id: String,
-        /// Its status.
-        status: crate::Status,
-        /// What was asked.
-        request: &'static str,
-        /// What the request needs.
-        needs: &'static str,
-    },
-    /// The queue is full.
-    #[error("{queued} tasks are queued; the limit is {limit}")]
-    QueueFull {
-        /// Tasks queued.
-        queued: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The store did not answer.
-    #[error("store: {0}")]
-    Store(#[from] sqlx::Error),
-}
-
-/// Owns the store and the workers. Cheap to clone.
+/// Owns the store and the workers. Cheap to clone. When the last clone is
+/// dropped without [`Engine::shutdown`], jobs are abandoned where they stand,
+/// as if the process had been killed; the next engine takes them up.
 #[derive(Clone)]
-pub struct Engine;
+pub struct Engine {
+    workers: Arc<Workers>,
+    _stop: Arc<StopWhenDropped>,
+}
 
-#[allow(unused_variables, clippy::todo)]
 impl Engine {
+    /// The most events or tasks that one page holds.
+    pub const MAX_PAGE: usize = 10_000;
+
     /// Opens (and migrates) the store and starts the workers. Tasks that ran
-    /// when an earlier process died are taken up when their lease runs out;
-    /// leases of this host's dead processes at once.
+    /// when an earlier process died are taken up at once on SQLite, whose file
+    /// one process owns, and when their lease runs out on PostgreSQL.
     pub async fn open(settings: EngineSettings, job: JobFunction) -> Result<Engine, Error> {
-        todo!()
+        Engine::open_with(settings, Surroundings::default(), job).await
+    }
+
+    /// The same, with another clock or other texts.
+    pub async fn open_with(
+        settings: EngineSettings,
+        surroundings: Surroundings,
+        job: JobFunction,
+    ) -> Result<Engine, Error> {
+        let store = Store::open(&settings.store_url).await?;
+        let log = Arc::new(Log::new(store, surroundings));
+        let workers = Arc::new(Workers::new(log, settings, job));
+        if workers.settings.workers > 0 {
+            tokio::spawn(workers.clone().dispatch());
+        }
+        let stop = Arc::new(StopWhenDropped(workers.clone()));
+        Ok(Engine { workers, _stop: stop })
     }
 
     /// Identity of the store's incarnation: a client that holds another one
     /// cannot resume by seq.
     pub fn log_id(&self) -> &str {
-        todo!()
+        self.log().store.log_id()
     }
 
     /// Appends `status_change pending` and enqueues, in one transaction.
     /// `config` is what clients see, `spec` what the job gets.
     pub async fn submit(&self, config: Value, spec: Value) -> Result<Task, Error> {
-        todo!()
+        let workers = self.workers.clone();
+        let task = detached(async move {
+            let max_queued = workers.settings.max_queued;
+            workers.log.submit(config, spec, max_queued).await
+        })
+        .await?;
+        self.workers.wake();
+        Ok(task)
     }
 
     /// The task as of its newest event.
     pub async fn task(&self, task_id: &str) -> Result<Task, Error> {
-        todo!()
+        self.log().store.task(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
     /// What the job was given.
     pub async fn spec(&self, task_id: &str) -> Result<Value, Error> {
-        todo!()
+        self.log().store.spec(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
-    /// Tasks newest first; `before` is the id of the last one of the page before.
+    /// Tasks newest first; `before` is the id of the last one of the page
+    /// before. At most [`Engine::MAX_PAGE`].
     pub async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, Error> {
-        todo!()
+        Ok(self.log().store.tasks(limit.min(Engine::MAX_PAGE), before).await?)
     }
 
     /// Number of all tasks.
     pub async fn count(&self) -> Result<u64, Error> {
-        todo!()
+        Ok(self.log().store.count_by_status().await?.values().sum())
     }
 
-    /// Events with `seq > after`, in order, at most `limit`.
+    /// Number of tasks in each status, for monitoring; every status is there.
+    pub async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, Error> {
+        Ok(self.log().store.count_by_status().await?)
+    }
+
+    /// Seq of the task's newest event.
+    pub async fn head_seq(&self, task_id: &str) -> Result<u64, Error> {
+        self.log().store.head_seq(task_id).await?.ok_or_else(|| unknown(task_id))
+    }
+
+    /// Events with `seq > after`, in order, at most `limit` and at most
+    /// [`Engine::MAX_PAGE`].
     pub async fn events(&self, task_id: &str, after: u64, limit: usize) -> Result<Vec<Event>, Error> {
-        todo!()
+        let store = &self.log().store;
+        let events = store.events(task_id, after, limit.min(Engine::MAX_PAGE)).await?;
+        if events.is_empty() && store.head_seq(task_id).await?.is_none() {
+            return Err(unknown(task_id));
+        }
+        Ok(events)
     }
 
     /// Live events of all tasks, as a hint: it may lag or skip, the log is the
     /// truth. A receiver that lags reads the log.
-    pub fn watch(&self) -> tokio::sync::broadcast::Receiver<std::sync::Arc<Event>> {
-        todo!()
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.log().watch()
+    }
+
+    /// Reads the events of one task with `seq > after`: those in the log, then
+    /// those to come, each once and in order, to the task's end.
+    pub async fn follow(&self, task_id: &str, after: u64) -> Result<Follower, Error> {
+        self.head_seq(task_id).await?;
+        Ok(Follower::new(self.workers.clone(), task_id, after))
     }
 
     /// Ends the task: at once when pending or paused, at the next report of the
     /// job when running. Returns the task as it is now.
     pub async fn cancel(&self, task_id: &str) -> Result<Task, Error> {
-        todo!()
+        let workers = self.workers.clone();
+        let id = task_id.to_owned();
+        let status = detached(async move { workers.log.cancel(&id).await }).await?;
+        if status == Status::Running {
+            self.workers.cancel(task_id);
+        }
+        self.task(task_id).await
     }
 
     /// Stops taking tasks, lets running jobs yield at their next report, and
     /// releases their leases. Returns when all have, or after `deadline`.
+    /// Reading and submitting go on working; a task submitted now waits for
+    /// the next process.
     pub async fn shutdown(&self, deadline: Duration) {
-        todo!()
+        self.workers.drain(deadline).await;
     }
+
+    fn log(&self) -> &Log {
+        &self.workers.log
+    }
+}
+
+struct StopWhenDropped(Arc<Workers>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Lets a change run to its end although the caller may go away, as a dropped
+/// connection does: between commit and announcement nothing may stop it.
+async fn detached<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(change).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Stopped),
+        },
+    }
+}
+
+fn unknown(task_id: &str) -> Error {
+    Error::UnknownTask { task_id: task_id.to_owned() }
 }

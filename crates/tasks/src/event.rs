@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::task::Status;
 
 /// What an event is about; the name on the wire is the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,6 +15,27 @@ pub enum EventKind {
     IterationComplete,
     /// The job failed; a `status_change` to `failed` follows.
     Error,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [EventKind; 4] =
+        [EventKind::StatusChange, EventKind::Progress, EventKind::IterationComplete, EventKind::Error];
+
+    /// The name on the wire and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::StatusChange => "status_change",
+            EventKind::Progress => "progress",
+            EventKind::IterationComplete => "iteration_complete",
+            EventKind::Error => "error",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<EventKind> {
+        EventKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// One fact about a task as it stands in the log. Serializes to the
@@ -33,6 +56,24 @@ pub struct Event {
     pub v: u32,
 }
 
+/// Version of the event format that this crate writes.
+pub const EVENT_VERSION: u32 = 1;
+
+impl Event {
+    /// The status this event gives its task, when it is a `status_change`.
+    pub fn status(&self) -> Option<Status> {
+        match self.event_type {
+            EventKind::StatusChange => self.data.get("status")?.as_str().and_then(Status::from_name),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the last event of its task.
+    pub fn is_terminal(&self) -> bool {
+        self.status().is_some_and(Status::is_terminal)
+    }
+}
+
 /// An event before the log gave it its place and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
@@ -40,4 +81,72 @@ pub struct NewEvent {
     pub kind: EventKind,
     /// The kind's own fields.
     pub data: Value,
+}
+
+impl NewEvent {
+    /// A `progress` event.
+    pub fn progress(data: Value) -> NewEvent {
+        NewEvent { kind: EventKind::Progress, data }
+    }
+
+    /// An `iteration_complete` event.
+    pub fn iteration_complete(data: Value) -> NewEvent {
+        NewEvent { kind: EventKind::IterationComplete, data }
+    }
+
+    /// A `status_change` without a result.
+    pub(crate) fn status(status: Status, message: &str) -> NewEvent {
+        NewEvent { kind: EventKind::StatusChange, data: json!({"status": status.name(), "message": message}) }
+    }
+
+    /// A `status_change` to a terminal status that carries the job's result.
+    pub(crate) fn ended(status: Status, message: &str, result: Value) -> NewEvent {
+        NewEvent {
+            kind: EventKind::StatusChange,
+            data: json!({"status": status.name(), "message": message, "result": result}),
+        }
+    }
+
+    /// The two events of a failure, which are always stored together.
+    pub(crate) fn failure(message: &str, code: &str, error: &str) -> Vec<NewEvent> {
+        vec![
+            NewEvent {
+                kind: EventKind::Error,
+                data: json!({"status": Status::Failed.name(), "error": error, "code": code}),
+            },
+            NewEvent {
+                kind: EventKind::StatusChange,
+                data: json!({"status": Status::Failed.name(), "message": message, "error": error}),
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_every_kind_is_its_serialized_form_and_leads_back() {
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.name()));
+            assert_eq!(EventKind::from_name(kind.name()), Some(kind));
+        }
+        assert_eq!(EventKind::from_name("snapshot"), None);
+    }
+
+    #[test]
+    fn only_a_status_change_to_a_terminal_status_ends_a_task() {
+        let event = |event_type, data| Event {
+            task_id: "t".into(),
+            event_type,
+            data,
+            timestamp: String::new(),
+            seq: 1,
+            v: EVENT_VERSION,
+        };
+        assert!(event(EventKind::StatusChange, json!({"status": "failed"})).is_terminal());
+        assert!(!event(EventKind::StatusChange, json!({"status": "running"})).is_terminal());
+        assert!(!event(EventKind::Error, json!({"status": "failed"})).is_terminal());
+    }
 }

@@ -8,16 +8,34 @@
 //!
 //! Read in this order.
 
+/// Time and ids.
+mod clock;
 /// The whole: submit, read, watch, cancel, shut down.
 pub mod engine;
+/// What can go wrong.
+mod error;
 /// One fact about a task, and its place in order.
 pub mod event;
+/// The order of events for one reader: replay, then live.
+pub mod follow;
 /// What a worker runs, and how it reports.
 pub mod job;
+/// Every change, as one transaction that is announced after it is durable.
+mod log;
+/// What the engine is told from outside.
+mod settings;
+/// The tables: append, queue, reading.
+mod store;
 /// A task as the fold of its events.
 pub mod task;
+/// Takes tasks, runs their jobs, keeps their leases.
+mod worker;
 
-pub use engine::{Engine, EngineSettings, Error};
-pub use event::{Event, EventKind, NewEvent};
-pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess};
+pub use clock::{Clock, format_timestamp, system_clock};
+pub use engine::Engine;
+pub use error::Error;
+pub use event::{EVENT_VERSION, Event, EventKind, NewEvent};
+pub use follow::Follower;
+pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
+pub use settings::{EngineSettings, Messages, Surroundings};
 pub use task::{Status, Task};

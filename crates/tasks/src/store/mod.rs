@@ -1,0 +1,120 @@
+//! The store: one schema, two databases. SQL is written once with `$n`
+//! placeholders; the three places where the databases differ are the
+//! [`Dialect`]'s words.
+
+mod append;
+mod open;
+mod queue;
+mod read;
+
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub(crate) use append::{AppendError, Author, Entry};
+pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
+pub(crate) use read::events_after;
+
+/// Which database answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// Fills the words in which the databases differ into `text`: `{now_ms}`,
+    /// the database's own clock; `{for_update}` and `{skip_locked}`, which
+    /// SQLite does not need because its writers come one at a time.
+    fn sql(self, text: &str) -> AssertSqlSafe<String> {
+        let (now_ms, for_update, skip_locked) = match self {
+            Dialect::Sqlite => ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", ""),
+            Dialect::Postgres => (
+                "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+                "FOR UPDATE",
+                "FOR UPDATE SKIP LOCKED",
+            ),
+        };
+        // Safe: `text` is a literal of this module and the words are fixed.
+        AssertSqlSafe(
+            text.replace("{now_ms}", now_ms)
+                .replace("{for_update}", for_update)
+                .replace("{skip_locked}", skip_locked),
+        )
+    }
+}
+
+/// An open store. Writers of a SQLite file come one at a time and in the order
+/// in which they asked; readers are pooled and never wait for a writer.
+pub(crate) struct Store {
+    dialect: Dialect,
+    writer: AnyPool,
+    reader: AnyPool,
+    /// Held from before a transaction begins until its events were announced,
+    /// so that on SQLite announcements keep the order of the commits.
+    turn: Option<Mutex<()>>,
+    log_id: String,
+    /// Keeps other processes off the SQLite file; the operating system lets go
+    /// of it when this process ends, in whatever way.
+    _lock: Option<std::fs::File>,
+}
+
+/// The right to write next.
+pub(crate) struct Turn<'a>(#[allow(dead_code)] Option<MutexGuard<'a, ()>>);
+
+impl Store {
+    pub(crate) fn log_id(&self) -> &str {
+        &self.log_id
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Waits until this caller may write. Keep the turn until the events of
+    /// the transaction are announced.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        match &self.turn {
+            Some(turn) => Turn(Some(turn.lock().await)),
+            None => Turn(None),
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.dialect {
+            // Takes the write lock at once: a transaction that only reads
+            // first could not be upgraded after somebody else wrote.
+            Dialect::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await,
+            Dialect::Postgres => self.writer.begin().await,
+        }
+    }
+
+    async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, sqlx::Error> {
+        self.reader.acquire().await
+    }
+}
+
+/// A value that the store holds cannot be read back.
+fn unreadable(what: &str, found: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{what}: {found}").into())
+}
+
+fn json(what: &str, text: &str) -> Result<serde_json::Value, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| unreadable(what, error))
+}
+
+fn optional_json(what: &str, text: Option<String>) -> Result<Option<serde_json::Value>, sqlx::Error> {
+    text.map(|text| json(what, &text)).transpose()
+}
+
+fn unsigned(what: &str, value: i64) -> Result<u64, sqlx::Error> {
+    u64::try_from(value).map_err(|error| unreadable(what, error))
+}
+
+/// Counters of the store are far below the limit of its 64-bit integers.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The connection that a transaction runs on.
+type Connection = AnyConnection;

@@ -1,0 +1,283 @@
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{Dialect, Store};
+use crate::error::Error;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+const READERS: u32 = 4;
+/// A process that was just killed may hold its lock for some moments more.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(20);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a store is, as read from its address.
+enum Address {
+    Sqlite { file: PathBuf, url: String },
+    Postgres { url: String, shown: String },
+}
+
+impl Store {
+    /// Opens the store at `store_url`, creating or migrating it first.
+    pub(crate) async fn open(store_url: &str) -> Result<Store, Error> {
+        install_default_drivers();
+        let address = parse_address(store_url)?;
+        let shown = address.shown();
+        let unusable =
+            |error: sqlx::Error| Error::StoreUnusable { store: shown.clone(), cause: cause(&error) };
+
+        let (dialect, lock) = match &address {
+            Address::Sqlite { file, .. } => (Dialect::Sqlite, Some(lock_beside(file).await?)),
+            Address::Postgres { .. } => (Dialect::Postgres, None),
+        };
+        let url = address.url();
+        migrate(dialect, url, &shown).await?;
+        let writer = writer_pool(dialect, url).await.map_err(unusable)?;
+        let reader = reader_pool(dialect, url).await.map_err(unusable)?;
+        let log_id = log_id(&writer).await.map_err(unusable)?;
+        if dialect == Dialect::Sqlite {
+            free_leases_of_the_dead(&writer).await.map_err(unusable)?;
+        }
+        let turn = (dialect == Dialect::Sqlite).then(|| Mutex::new(()));
+        Ok(Store { dialect, writer, reader, turn, log_id, _lock: lock })
+    }
+}
+
+impl Address {
+    fn url(&self) -> &str {
+        match self {
+            Address::Sqlite { url, .. } | Address::Postgres { url, .. } => url,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Address::Sqlite { file, .. } => file.display().to_string(),
+            Address::Postgres { shown, .. } => shown.clone(),
+        }
+    }
+}
+
+fn parse_address(store_url: &str) -> Result<Address, Error> {
+    let wrong = |found| Error::StoreAddress { url: without_password(store_url), found };
+    if store_url.starts_with("postgres://") || store_url.starts_with("postgresql://") {
+        return Ok(Address::Postgres { url: store_url.to_owned(), shown: without_password(store_url) });
+    }
+    let path = store_url.strip_prefix("sqlite://").ok_or_else(|| wrong("another scheme"))?;
+    if path.is_empty() {
+        return Err(wrong("no path"));
+    }
+    if path == ":memory:" {
+        return Err(wrong("a database in memory, which would lose every task"));
+    }
+    let path = Path::new(path);
+    let name = path.file_name().ok_or_else(|| wrong("a path without a file name"))?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    // The real directory, so that two spellings of one file share one lock.
+    let directory = directory.canonicalize().map_err(|error| Error::StoreUnusable {
+        store: path.display().to_string(),
+        cause: format!("its directory {}: {error}", directory.display()),
+    })?;
+    let file = directory.join(name);
+    let text = file.to_str().ok_or_else(|| wrong("a path that is not UTF-8"))?;
+    let url = format!("sqlite://{}?mode=rwc", percent_encoded(text));
+    Ok(Address::Sqlite { file, url })
+}
+
+fn percent_encoded(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                encoded.push(char::from(byte))
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// `scheme://user:secret@host` without the secret.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// The sentence of the database, without the library's wrapping.
+fn cause(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => database.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// One living process per SQLite file: then whatever lease stands in the file
+/// at opening belongs to a process that is dead, and can be freed at once.
+async fn lock_beside(store: &Path) -> Result<File, Error> {
+    let mut lock_name = store.as_os_str().to_owned();
+    lock_name.push(".lock");
+    let lock = PathBuf::from(lock_name);
+    let unusable = |error: std::io::Error| Error::StoreUnusable {
+        store: store.display().to_string(),
+        cause: format!("its lock file {}: {error}", lock.display()),
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
+    let tries = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
+    for _ in 0..tries {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_RETRY).await,
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+    }
+    Err(Error::StoreInUse { store: store.to_owned(), lock })
+}
+
+async fn migrate(dialect: Dialect, url: &str, shown: &str) -> Result<(), Error> {
+    let migrations = match dialect {
+        Dialect::Sqlite => &SQLITE_MIGRATIONS,
+        Dialect::Postgres => &POSTGRES_MIGRATIONS,
+    };
+    let supported = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let unusable = |cause: String| Error::StoreUnusable { store: shown.to_owned(), cause };
+    let mut connection = AnyConnection::connect(url).await.map_err(|error| unusable(cause(&error)))?;
+    prepare(dialect, &mut connection).await.map_err(|error| unusable(cause(&error)))?;
+    let outcome = migrations.run_direct(None, &mut connection, false).await;
+    // The outcome of the migration matters more than that of closing.
+    let _ = connection.close().await;
+    outcome.map_err(|error| match error {
+        MigrateError::VersionMissing(found) if found > supported => {
+            Error::StoreTooNew { store: shown.to_owned(), found, supported }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unusable(cause(&error)),
+        other => unusable(other.to_string()),
+    })
+}
+
+/// What every connection of a SQLite file must be told.
+async fn prepare(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if dialect == Dialect::Sqlite {
+        for pragma in [
+            "PRAGMA busy_timeout = 5000",
+            "PRAGMA journal_mode = WAL",
+            // An acknowledged event survives the loss of power, not only of
+            // the process.
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+        ] {
+            sqlx::query(pragma).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn writer_pool(dialect: Dialect, url: &str) -> Result<AnyPool, sqlx::Error> {
+    let connections = match dialect {
+        Dialect::Sqlite => 1,
+        Dialect::Postgres => READERS,
+    };
+    pool_options(connections)
+        .after_connect(move |connection, _| Box::pin(prepare(dialect, connection)))
+        .connect(url)
+        .await
+}
+
+async fn reader_pool(dialect: Dialect, url: &str) -> Result<AnyPool, sqlx::Error> {
+    pool_options(READERS)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                prepare(dialect, connection).await?;
+                if dialect == Dialect::Sqlite {
+                    sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect(url)
+        .await
+}
+
+fn pool_options(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// The store's identity, made when it is first opened.
+async fn log_id(writer: &AnyPool) -> Result<String, sqlx::Error> {
+    let mut connection = writer.acquire().await?;
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('log_id', $1) ON CONFLICT (name) DO NOTHING")
+        .bind(Uuid::now_v7().to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("SELECT value FROM meta WHERE name = 'log_id'").fetch_one(&mut *connection).await?.try_get(0)
+}
+
+async fn free_leases_of_the_dead(writer: &AnyPool) -> Result<(), sqlx::Error> {
+    let mut connection = writer.acquire().await?;
+    sqlx::query("UPDATE tasks SET lease_until_ms = 0, lease_owner = NULL WHERE status = 'running'")
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_other_kinds_are_refused_with_what_is_allowed() {
+        for (url, found) in [
+            ("mysql://me:secret@host/db", "another scheme"),
+            ("/var/lib/msgalaxy.db", "another scheme"),
+            ("sqlite://", "no path"),
+            ("sqlite://:memory:", "a database in memory, which would lose every task"),
+            ("sqlite://..", "a path without a file name"),
+        ] {
+            let Err(error) = parse_address(url) else { panic!("{url} was accepted") };
+            let text = error.to_string();
+            assert!(text.contains(found) && text.contains("sqlite://PATH"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgres://me:secret@host/db", "postgres://me@host/db"),
+            (
+                "postgres://me:se@cret@host:5432/db?sslmode=require",
+                "postgres://me@host:5432/db?sslmode=require",
+            ),
+            ("postgres://host/db", "postgres://host/db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_literally() {
+        assert_eq!(percent_encoded("/数据/a b?c%20#d.db"), "/%E6%95%B0%E6%8D%AE/a%20b%3Fc%2520%23d.db");
+    }
+}

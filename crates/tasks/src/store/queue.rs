@@ -1,0 +1,203 @@
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::Row;
+
+use super::append::{AppendError, Author, Entry};
+use super::{Connection, Dialect, Store, json};
+use crate::event::{Event, NewEvent};
+use crate::settings::Messages;
+use crate::task::Status;
+
+/// A worker's right to write to one task. Every claim of a task makes a higher
+/// epoch, so that at most one lease of a task is ever valid.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    pub(crate) task_id: String,
+    pub(crate) epoch: i64,
+    pub(crate) duration_ms: i64,
+}
+
+/// What a look at the queue found.
+pub(crate) enum Claim {
+    /// Nothing waits.
+    Nothing,
+    /// A task, now leased to the caller.
+    Taken(Box<Claimed>),
+    /// A task that had used up its attempts and has failed.
+    Exhausted(Vec<Event>),
+}
+
+/// A leased task, and all that its job needs.
+pub(crate) struct Claimed {
+    pub(crate) lease: Lease,
+    pub(crate) created_at: String,
+    pub(crate) spec: Value,
+    pub(crate) checkpoint: Option<Vec<u8>>,
+    pub(crate) head_seq: u64,
+    pub(crate) cancel_requested: bool,
+    /// Appended by the claim: `running`, the first time only.
+    pub(crate) appended: Vec<Event>,
+}
+
+/// How a worker gives a task back unfinished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Released {
+    /// As it was asked to; the run does not count as an attempt.
+    OnRequest,
+    /// By itself; the run counts.
+    Unasked,
+}
+
+/// Who claims, and by which rules.
+pub(crate) struct Claimant<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) lease: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) messages: &'a Messages,
+    pub(crate) now_ms: i64,
+}
+
+impl Store {
+    /// Takes the oldest task that waits or whose worker is gone.
+    pub(crate) async fn claim(&self, claimant: &Claimant<'_>) -> Result<Claim, sqlx::Error> {
+        let duration_ms = i64::try_from(claimant.lease.as_millis()).unwrap_or(i64::MAX).max(1);
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(self.dialect.sql(
+            "UPDATE tasks SET lease_epoch = lease_epoch + 1, lease_owner = $1, \
+             lease_until_ms = {now_ms} + $2, attempts = attempts + 1 \
+             WHERE id = (SELECT id FROM tasks WHERE status IN ('pending', 'running') \
+             AND lease_until_ms <= {now_ms} ORDER BY id LIMIT 1 {skip_locked}) \
+             RETURNING id, lease_epoch, attempts",
+        ))
+        .bind(claimant.owner)
+        .bind(duration_ms)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(Claim::Nothing) };
+        let task_id: String = row.try_get("id")?;
+        let attempts: i64 = row.try_get("attempts")?;
+        let lease = Lease { task_id, epoch: row.try_get("lease_epoch")?, duration_ms };
+
+        let entry = Entry::lock(&mut tx, self.dialect, &lease.task_id).await?;
+        let mut entry = entry.ok_or(sqlx::Error::RowNotFound)?;
+        let exhausted = attempts > i64::from(claimant.max_attempts);
+        let events = if exhausted {
+            let error = format!(
+                "the task was started {} times without reaching a new checkpoint; it is not started again",
+                claimant.max_attempts
+            );
+            NewEvent::failure(&claimant.messages.failed, "attempts_exhausted", &error)
+        } else if entry.task.status == Status::Pending {
+            vec![NewEvent::status(Status::Running, &claimant.messages.running)]
+        } else {
+            // A takeover appends nothing: for clients the task simply goes on.
+            Vec::new()
+        };
+        let mut appended = Vec::new();
+        if !events.is_empty() {
+            appended = entry
+                .append(&mut tx, self.dialect, Author::Worker(&lease), events, None, claimant.now_ms)
+                .await
+                .map_err(|error| match error {
+                    AppendError::Store(error) => error,
+                    refused => {
+                        sqlx::Error::Protocol(format!("a task just claimed refused its event: {refused}"))
+                    }
+                })?;
+        }
+        let claim = if exhausted {
+            Claim::Exhausted(appended)
+        } else {
+            let (spec, checkpoint) = job_input(&mut tx, &lease.task_id).await?;
+            Claim::Taken(Box::new(Claimed {
+                lease,
+                created_at: entry.task.created_at,
+                spec,
+                checkpoint,
+                head_seq: entry.task.head_seq,
+                cancel_requested: entry.cancel_requested,
+                appended,
+            }))
+        };
+        tx.commit().await?;
+        Ok(claim)
+    }
+
+    /// Extends a lease. `None` when it is lost; else whether a client wants
+    /// the task cancelled.
+    pub(crate) async fn renew(&self, lease: &Lease) -> Result<Option<bool>, sqlx::Error> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(self.dialect.sql(
+            "UPDATE tasks SET lease_until_ms = {now_ms} + $3 WHERE id = $1 AND lease_epoch = $2 \
+             AND status = 'running' RETURNING cancel_requested",
+        ))
+        .bind(&lease.task_id)
+        .bind(lease.epoch)
+        .bind(lease.duration_ms)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let cancel_requested = row.map(|row| row.try_get::<i64, _>("cancel_requested")).transpose()?;
+        tx.commit().await?;
+        Ok(cancel_requested.map(|flag| flag != 0))
+    }
+
+    /// Gives a task back to the queue, if the lease is still valid.
+    pub(crate) async fn release(&self, lease: &Lease, released: Released) -> Result<(), sqlx::Error> {
+        let uncounted = i64::from(released == Released::OnRequest);
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE tasks SET lease_until_ms = 0, lease_owner = NULL, \
+             attempts = CASE WHEN attempts > $3 THEN attempts - $3 ELSE 0 END \
+             WHERE id = $1 AND lease_epoch = $2 AND status = 'running'",
+        )
+        .bind(&lease.task_id)
+        .bind(lease.epoch)
+        .bind(uncounted)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+}
+
+/// Pending and running tasks.
+pub(crate) async fn count_open(connection: &mut Connection) -> Result<u64, sqlx::Error> {
+    let row = sqlx::query("SELECT COUNT(*) FROM tasks WHERE status IN ('pending', 'running')")
+        .fetch_one(connection)
+        .await?;
+    super::unsigned("COUNT(*)", row.try_get(0)?)
+}
+
+/// Notes that a client wants a running task cancelled.
+pub(crate) async fn request_cancel(connection: &mut Connection, task_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE tasks SET cancel_requested = 1 WHERE id = $1")
+        .bind(task_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn job_input(
+    connection: &mut Connection,
+    task_id: &str,
+) -> Result<(Value, Option<Vec<u8>>), sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT spec, data FROM inputs LEFT JOIN checkpoints ON checkpoints.task_id = inputs.task_id \
+         WHERE inputs.task_id = $1",
+    )
+    .bind(task_id)
+    .fetch_one(connection)
+    .await?;
+    Ok((json("inputs.spec", row.try_get("spec")?)?, row.try_get("data")?))
+}
+
+impl Dialect {
+    /// How long hints of other processes may be missed before the log is read
+    /// again. A SQLite file has one process, whose hints are complete.
+    pub(crate) fn recheck(self) -> Option<Duration> {
+        match self {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => Some(Duration::from_secs(2)),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::append::cached_fold;
+use super::{Connection, Store, json, signed, unreadable, unsigned};
+use crate::clock::format_timestamp;
+use crate::event::{EVENT_VERSION, Event, EventKind};
+use crate::task::{Status, Task};
+
+const TASK_COLUMNS: &str = "SELECT id, status, created_at, started_at, completed_at, result, error, progress, \
+     last_iteration, head_seq, config FROM tasks JOIN inputs ON inputs.task_id = tasks.id";
+
+impl Store {
+    pub(crate) async fn task(&self, task_id: &str) -> Result<Option<Task>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(self.dialect.sql(&format!("{TASK_COLUMNS} WHERE id = $1")))
+            .bind(task_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.as_ref().map(task_of).transpose()
+    }
+
+    /// Newest first, older than `before`.
+    pub(crate) async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = match before {
+            None => {
+                sqlx::query(self.dialect.sql(&format!("{TASK_COLUMNS} ORDER BY id DESC LIMIT $1")))
+                    .bind(limit)
+                    .fetch_all(&mut *connection)
+                    .await?
+            }
+            Some(before) => {
+                sqlx::query(
+                    self.dialect.sql(&format!("{TASK_COLUMNS} WHERE id < $2 ORDER BY id DESC LIMIT $1")),
+                )
+                .bind(limit)
+                .bind(before)
+                .fetch_all(&mut *connection)
+                .await?
+            }
+        };
+        rows.iter().map(task_of).collect()
+    }
+
+    pub(crate) async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query("SELECT status, COUNT(*) AS tasks FROM tasks GROUP BY status")
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut counts: BTreeMap<_, _> = Status::ALL.into_iter().map(|status| (status.name(), 0)).collect();
+        for row in rows {
+            let name: String = row.try_get("status")?;
+            let status = Status::from_name(&name).ok_or_else(|| unreadable("tasks.status", &name))?;
+            counts.insert(status.name(), unsigned("COUNT(*)", row.try_get("tasks")?)?);
+        }
+        Ok(counts)
+    }
+
+    pub(crate) async fn spec(&self, task_id: &str) -> Result<Option<Value>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT spec FROM inputs WHERE task_id = $1")
+            .bind(task_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| json("inputs.spec", row.try_get("spec")?)).transpose()
+    }
+
+    pub(crate) async fn head_seq(&self, task_id: &str) -> Result<Option<u64>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT head_seq FROM tasks WHERE id = $1")
+            .bind(task_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| unsigned("tasks.head_seq", row.try_get(0)?)).transpose()
+    }
+
+    pub(crate) async fn events(
+        &self,
+        task_id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        events_after(&mut connection, task_id, after, limit).await
+    }
+}
+
+/// Events with a larger seq than `after`, in order.
+pub(crate) async fn events_after(
+    connection: &mut Connection,
+    task_id: &str,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Event>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT seq, kind, data, timestamp_ms FROM events WHERE task_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+    )
+    .bind(task_id)
+    .bind(signed(after))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| event_of(task_id, row)).collect()
+}
+
+fn event_of(task_id: &str, row: &AnyRow) -> Result<Event, sqlx::Error> {
+    let kind: String = row.try_get("kind")?;
+    Ok(Event {
+        task_id: task_id.to_owned(),
+        event_type: EventKind::from_name(&kind).ok_or_else(|| unreadable("events.kind", &kind))?,
+        data: json("events.data", row.try_get("data")?)?,
+        timestamp: format_timestamp(row.try_get("timestamp_ms")?),
+        seq: unsigned("events.seq", row.try_get("seq")?)?,
+        v: EVENT_VERSION,
+    })
+}
+
+fn task_of(row: &AnyRow) -> Result<Task, sqlx::Error> {
+    cached_fold(row, json("inputs.config", row.try_get("config")?)?)
+}

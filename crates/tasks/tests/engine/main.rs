@@ -1,0 +1,9 @@
+//! The task engine against a real store, with jobs that only count.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
+
+mod contract;
+mod fold;
+mod opening;
+mod restart;
+mod support;
