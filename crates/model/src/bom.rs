@@ -4,12 +4,13 @@
 //! came inside a request. Both report everything that is wrong at once.
 
 mod checks;
+pub(crate) mod config_component;
 mod csv;
 mod entry;
 mod format;
 mod parse;
 mod relations;
-mod sections;
+pub(crate) mod sections;
 
 use serde::{Deserialize, Serialize};
 

@@ -9,10 +9,14 @@
 
 /// One unit of the bill of materials, resolved: SI units, quantity expanded.
 pub mod component;
+/// From BOM, configuration and task limits to a satellite.
+pub mod assemble;
 /// The bill of materials: JSON, CSV and YAML files, and inline objects.
 pub mod bom;
 /// Where one component stands, and where all of them stand.
 pub mod layout;
+/// The configuration file: envelope, thermal world, limits, search.
+pub mod config;
 /// Limits as the files and requests state them.
 pub mod limits;
 /// Faces of the envelope box and directions of the body frame.
@@ -26,8 +30,10 @@ mod input;
 /// The whole problem a layout answers: envelope, panels, components, limits.
 pub mod satellite;
 
+pub use assemble::assemble;
 pub use bom::{Bom, BomError, BomFormat, bom_from_value, parse_bom};
 pub use component::Component;
+pub use config::{SystemConfig, parse_config};
 pub use layout::{Layout, Placement};
 pub use panel::{Panel, PanelSet};
 pub use limits::{LimitSet, limits_from_value};

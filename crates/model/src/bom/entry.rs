@@ -44,10 +44,10 @@ const KEYS: &[&str] = &[
 ];
 
 /// Largest dimension, mm. A kilometre would be a typing error.
-const MAX_SIZE_MM: f64 = 1e5;
-const MAX_MASS_KG: f64 = 1e5;
-const MAX_POWER_W: f64 = 1e6;
-const TEMP_C: Number = Number::within(-273.15, 2000.0, "°C");
+pub(super) const MAX_SIZE_MM: f64 = 1e5;
+pub(super) const MAX_MASS_KG: f64 = 1e5;
+pub(super) const MAX_POWER_W: f64 = 1e6;
+pub(super) const TEMP_C: Number = Number::within(-273.15, 2000.0, "°C");
 const CONTACT: Number = Number::within(0.0, 1e6, "W/(m² K)");
 /// Longest name or category.
 const MAX_TEXT_CHARS: usize = 200;
@@ -153,7 +153,7 @@ fn missing(table: &Table<'_>, number: usize, field: &str) -> Problem {
     problem
 }
 
-fn id(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
+pub(super) fn id(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
     let id = table.text("id", problems)?;
     let node = table.get("id")?;
     let length = id.chars().count();
@@ -182,7 +182,7 @@ fn id(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
     None
 }
 
-fn label(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<String> {
+pub(super) fn label(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<String> {
     let text = table.text(key, problems)?;
     let node = table.get(key)?;
     let length = text.chars().count();

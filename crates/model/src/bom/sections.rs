@@ -1,5 +1,5 @@
 use super::{Bom, FixedMassEntry, KeepOutEntry, PanelEntry, relations};
-use crate::file_units::{k_from_c, m_from_mm};
+use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
 use crate::input::table::nearest;
 use crate::input::{Content, Node, Number, Problems, Subject, Table};
@@ -314,9 +314,4 @@ fn check_units(table: &Table<'_>, problems: &mut Problems) {
         }
         problems.push(problem);
     }
-}
-
-/// °C of the configuration's forms, next to the other conversions of sections.
-pub(crate) fn temperature_k(table: &Table<'_>, key: &str, problems: &mut Problems) -> Option<f64> {
-    table.number(key, Number::within(-273.15, 2000.0, "°C"), problems).map(k_from_c)
 }

@@ -47,6 +47,21 @@ impl Node {
         self.content == Content::Null
     }
 
+    /// The same as a JSON value; numbers that JSON lacks become null.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match &self.content {
+            Content::Null => Value::Null,
+            Content::Bool(value) => Value::Bool(*value),
+            Content::Number(value) => Value::from(*value),
+            Content::Text(text) => Value::String(text.clone()),
+            Content::List(items) => items.iter().map(Node::to_value).collect(),
+            Content::Table(fields) => {
+                Value::Object(fields.iter().map(|(key, node)| (key.clone(), node.to_value())).collect())
+            }
+        }
+    }
+
     /// How a message shows the value: short, and like JSON.
     pub(crate) fn shown(&self) -> String {
         match &self.content {
