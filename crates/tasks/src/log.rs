@@ -210,3 +210,106 @@ fn refused(error: AppendError, task: &Task, request: &'static str) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::{Claimed, Released};
+
+    /// A log of its own, and settings to claim with.
+    async fn open() -> (tempfile::TempDir, Log, EngineSettings) {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = EngineSettings::sqlite(&directory.path().join("tasks.db"));
+        let store = Store::open(&settings.store_url).await.unwrap();
+        (directory, Log::new(store, Surroundings::default()), settings)
+    }
+
+    async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {
+        log.submit(json!({}), json!({}), 10).await.unwrap();
+        match log.claim(settings).await.unwrap() {
+            Claim::Taken(claimed) => *claimed,
+            _ => panic!("a task waits"),
+        }
+    }
+
+    fn progress(percent: u64) -> Vec<NewEvent> {
+        vec![NewEvent::progress(json!({ "progress_percent": percent }))]
+    }
+
+    async fn seqs(log: &Log, task_id: &str) -> Vec<u64> {
+        log.store.events(task_id, 0, 100).await.unwrap().iter().map(|event| event.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn an_append_repeated_because_its_answer_got_lost_is_stored_once() {
+        let (_directory, log, settings) = open().await;
+        let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
+        let first = log.append_leased(&lease, head_seq, &progress(1), Some(b"one")).await.unwrap();
+        let again = log.append_leased(&lease, head_seq, &progress(1), Some(b"one")).await.unwrap();
+        assert_eq!((first.head_seq, again.head_seq), (3, 3));
+        let next = log.append_leased(&lease, again.head_seq, &progress(2), None).await.unwrap();
+        assert_eq!(next.head_seq, 4);
+        log.finish_leased(&lease, 4, "done", None).await.unwrap();
+        log.finish_leased(&lease, 4, "done", None).await.unwrap();
+        assert_eq!(seqs(&log, &lease.task_id).await, [1, 2, 3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn a_finished_task_accepts_nothing() {
+        let (_directory, log, settings) = open().await;
+        let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
+        let end = log.fail_leased(&lease, head_seq, "test", "over").await.unwrap().head_seq;
+        let refused = [
+            log.append_leased(&lease, end, &progress(1), None).await.err(),
+            log.append_leased(&lease, end, &[], Some(b"late")).await.err(),
+            log.finish_leased(&lease, end, "done", None).await.err(),
+            log.fail_leased(&lease, end, "test", "again").await.err(),
+        ];
+        assert!(refused.iter().all(|error| matches!(error, Some(AppendError::Finished))), "{refused:?}");
+        assert_eq!(log.store.renew(&lease).await.unwrap(), None);
+        assert!(matches!(log.claim(&settings).await.unwrap(), Claim::Nothing));
+        assert_eq!(seqs(&log, &lease.task_id).await, [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn an_old_lease_can_do_nothing_at_all() {
+        let (_directory, log, settings) = open().await;
+        let Claimed { lease: old, head_seq, .. } = claimed(&log, &settings).await;
+        log.store.release(&old, Released::OnRequest).await.unwrap();
+        let Claim::Taken(taken) = log.claim(&settings).await.unwrap() else { panic!("the task waits") };
+        assert_eq!(taken.head_seq, head_seq, "a takeover appends nothing");
+        assert_eq!(taken.lease.epoch, old.epoch + 1);
+        let refused = [
+            log.append_leased(&old, head_seq, &progress(1), Some(b"old")).await.err(),
+            log.finish_leased(&old, head_seq, "done", None).await.err(),
+            log.fail_leased(&old, head_seq, "test", "old").await.err(),
+        ];
+        assert!(refused.iter().all(|error| matches!(error, Some(AppendError::LeaseLost))), "{refused:?}");
+        assert_eq!(log.store.renew(&old).await.unwrap(), None);
+        log.store.release(&old, Released::OnRequest).await.unwrap();
+        assert!(matches!(log.claim(&settings).await.unwrap(), Claim::Nothing), "the new lease still holds");
+        assert_eq!(log.store.renew(&taken.lease).await.unwrap(), Some(false));
+        assert_eq!(seqs(&log, &old.task_id).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn watchers_hear_of_an_event_in_order_and_only_when_it_is_in_the_log() {
+        let (_directory, log, settings) = open().await;
+        let mut live = log.watch();
+        let Claimed { lease, mut head_seq, .. } = claimed(&log, &settings).await;
+        for percent in 0..5 {
+            head_seq = log.append_leased(&lease, head_seq, &progress(percent), None).await.unwrap().head_seq;
+        }
+        log.finish_leased(&lease, head_seq, "done", None).await.unwrap();
+        // A refused append is not heard of.
+        log.append_leased(&lease, head_seq + 1, &progress(9), None).await.err().unwrap();
+        for seq in 1..=8 {
+            let heard = live.try_recv().unwrap();
+            assert_eq!(heard.seq, seq);
+            assert_eq!(log.store.events(&heard.task_id, seq - 1, 1).await.unwrap(), [Event::clone(&heard)]);
+        }
+        assert!(live.try_recv().is_err());
+    }
+}

@@ -5,5 +5,6 @@
 mod contract;
 mod fold;
 mod opening;
+mod outage;
 mod restart;
 mod support;

@@ -1,1 +1,135 @@
+//! Opening a SQLite store: what is refused, and with which words.
 
+use std::sync::Arc;
+
+use serde_json::json;
+use tasks::{Engine, EngineSettings, Error, JobFunction};
+
+use crate::support::*;
+
+fn no_job() -> JobFunction {
+    Arc::new(|_| unreachable!("no task is submitted"))
+}
+
+async fn open(path: &std::path::Path) -> Result<Engine, Error> {
+    Engine::open(EngineSettings::sqlite(path), no_job()).await
+}
+
+/// The message of the refusal.
+async fn refusal(path: &std::path::Path) -> (Error, String) {
+    let Err(error) = open(path).await else { panic!("{} was opened", path.display()) };
+    let text = error.to_string();
+    (error, text)
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let (error, text) = refusal(&directory.path().join("nowhere/tasks.db")).await;
+    assert!(matches!(error, Error::StoreUnusable { .. }), "{text}");
+    assert!(text.contains("nowhere") && text.contains("No such file"), "{text}");
+}
+
+#[tokio::test]
+async fn a_directory_in_the_place_of_the_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    std::fs::create_dir(&path).unwrap();
+    let (error, text) = refusal(&path).await;
+    assert!(matches!(error, Error::StoreUnusable { .. }), "{text}");
+    assert!(text.contains("tasks.db") && text.contains("unable to open database file"), "{text}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let letter = "This is a letter to a friend, not a database. ".repeat(100);
+    std::fs::write(&path, &letter).unwrap();
+    let (error, text) = refusal(&path).await;
+    assert!(matches!(error, Error::StoreUnusable { .. }), "{text}");
+    assert!(text.contains("tasks.db") && text.contains("file is not a database"), "{text}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), letter);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_or_answers_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let engine = open(&path).await.unwrap();
+    engine.submit(json!({}), json!({})).await.unwrap();
+    drop(engine);
+    // Waits until the first engine let go of the file, with all of it written.
+    drop(open(&path).await.unwrap());
+    let wal = directory.path().join("tasks.db-wal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The header stays, every page after it is garbage.
+    bytes[100..].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let _ = std::fs::remove_file(wal);
+    let (error, text) = refusal(&path).await;
+    assert!(matches!(error, Error::StoreUnusable { .. }), "{text}");
+    assert!(text.contains("malformed") || text.contains("not a database"), "{text}");
+}
+
+#[tokio::test]
+async fn two_living_engines_on_one_file_are_refused_also_under_another_spelling() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let engine = open(&path).await.unwrap();
+    let (error, text) =
+        refusal(&directory.path().join("./../").join(directory.path()).join("./tasks.db")).await;
+    assert!(matches!(error, Error::StoreInUse { .. }), "{text}");
+    assert!(text.contains("tasks.db.lock") && text.contains("another data directory"), "{text}");
+    drop(engine);
+    open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused_with_both_versions() {
+    let store = TestStore { url: String::new(), directory: tempfile::tempdir().unwrap() };
+    let path = store.directory.path().join("tasks.db");
+    drop(open(&path).await.unwrap());
+    let store = TestStore { url: format!("sqlite://{}", path.display()), ..store };
+    store
+        .execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9000, 'from the future', TRUE, x'00', 0)",
+        )
+        .await;
+    let (error, text) = refusal(&path).await;
+    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 1, .. }), "{text}");
+}
+
+#[tokio::test]
+async fn the_log_id_stays_with_its_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(&directory.path().join("a.db")).await.unwrap();
+    let other = open(&directory.path().join("b.db")).await.unwrap();
+    assert_ne!(first.log_id(), other.log_id());
+    let log_id = first.log_id().to_owned();
+    drop(first);
+    assert_eq!(open(&directory.path().join("a.db")).await.unwrap().log_id(), log_id);
+}
+
+#[tokio::test]
+async fn any_file_name_is_taken_literally() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["卫星 tasks.db", "a b?mode=ro.db", "100%25#.db", "quote'\".db"] {
+        let path = directory.path().join(name);
+        let engine = open(&path).await.unwrap();
+        engine.submit(json!({}), json!({})).await.unwrap();
+        assert!(path.is_file(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_acknowledged_event_is_durable_against_the_loss_of_power() {
+    // What the test can see is the setting: WAL, and synchronous FULL, which
+    // the engine sets on each of its connections.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let _engine = open(&path).await.unwrap();
+    let header = std::fs::read(&path).unwrap();
+    assert_eq!(header[18..20], [2, 2], "the file says that it is in WAL mode");
+}

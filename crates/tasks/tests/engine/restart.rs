@@ -1,1 +1,152 @@
+//! A process of its own is killed with SIGKILL at every step of a task; the
+//! next one finishes the task with no event lost or doubled.
 
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::json;
+use tasks::{Control, Engine, EngineSettings, Error, JobFailure, JobFunction};
+
+use crate::support::*;
+
+const STORE: &str = "TASKS_TEST_CHILD_STORE";
+const STEPS: u64 = 4;
+
+/// A job that says before and after each step where it is.
+fn telling() -> JobFunction {
+    Arc::new(|context| {
+        let mut out = std::io::stdout();
+        for k in steps_done(context) + 1..=STEPS {
+            writeln!(out, "\nbefore {k}").unwrap();
+            if commit_step(context, k, STEPS) == Control::Yield {
+                return Err(JobFailure::Yielded);
+            }
+            writeln!(out, "\nafter {k}").unwrap();
+        }
+        success(STEPS)
+    })
+}
+
+/// The same job without a word, for the process that runs the tests.
+fn silent() -> JobFunction {
+    Arc::new(|context| {
+        for k in steps_done(context) + 1..=STEPS {
+            assert_eq!(commit_step(context, k, STEPS), Control::Continue);
+        }
+        success(STEPS)
+    })
+}
+
+/// The process that is killed: this test alone, started once more with the
+/// address of a store. By itself it is the undisturbed run.
+#[tokio::test]
+async fn a_process_counts_to_the_end_when_nobody_kills_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, job) = match std::env::var_os(STORE) {
+        Some(path) => (path.into(), telling()),
+        None => (directory.path().join("tasks.db"), silent()),
+    };
+    let engine = Engine::open(EngineSettings::sqlite(&path), job).await.unwrap();
+    let id = match engine.tasks(1, None).await.unwrap().first() {
+        Some(task) => task.id.clone(),
+        None => engine.submit(json!({}), json!({})).await.unwrap().id,
+    };
+    let events = to_the_end(&engine, &id).await;
+    assert_eq!(summary(&events), whole_count(STEPS, "completed"));
+}
+
+struct Counter {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Counter {
+    fn start(store: &Path) -> Counter {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "restart::a_process_counts_to_the_end_when_nobody_kills_it", "--nocapture"])
+            .env(STORE, store)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Counter { child, lines }
+    }
+
+    /// Reads until the process says `line`.
+    fn wait_for(&mut self, line: &str) {
+        for read in self.lines.by_ref() {
+            if read.unwrap() == line {
+                return;
+            }
+        }
+        panic!("the process ended without saying {line:?}");
+    }
+
+    /// SIGKILL: nothing of the process runs any more.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        // A failed assertion must not leave the process behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn finish_and_check(store: &Path) {
+    let engine = Engine::open(EngineSettings::sqlite(store), silent()).await.unwrap();
+    let id = engine.tasks(1, None).await.unwrap()[0].id.clone();
+    let before = whole_log(&engine, &id).await;
+    let events = to_the_end(&engine, &id).await;
+    assert_eq!(events[..before.len()], before);
+    assert_eq!(summary(&events), whole_count(STEPS, "completed"));
+    check_log(&engine, &id).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_step_a_task_is_finished_by_the_next_process_at_once() {
+    for k in 1..=STEPS {
+        for place in ["before", "after"] {
+            let directory = tempfile::tempdir().unwrap();
+            let store = directory.path().join("tasks.db");
+            let mut counter = Counter::start(&store);
+            counter.wait_for(&format!("{place} {k}"));
+            counter.kill();
+            finish_and_check(&store).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn killed_once_in_every_life_a_task_still_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("tasks.db");
+    for k in 1..=STEPS {
+        let mut counter = Counter::start(&store);
+        counter.wait_for(&format!("after {k}"));
+        counter.kill();
+    }
+    finish_and_check(&store).await;
+}
+
+#[tokio::test]
+async fn a_store_of_a_living_process_is_refused_and_its_task_unharmed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("tasks.db");
+    let holder = Engine::open(EngineSettings::sqlite(&store), silent()).await.unwrap();
+    let mut counter = Counter::start(&store);
+    // The other process gives up by itself, because this one lives.
+    let status = counter.child.wait().unwrap();
+    assert!(!status.success());
+    drop(counter);
+    let again = Engine::open(EngineSettings::sqlite(&store), silent()).await;
+    assert!(matches!(again, Err(Error::StoreInUse { .. })));
+    assert_eq!(holder.count().await.unwrap(), 0);
+}
