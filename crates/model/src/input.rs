@@ -1,16 +1,16 @@
 //! From bytes to a tree of values that know their place, and from there to
 //! checked values. Shared by the BOM and the configuration.
 
-/// A tree of values with their line and column.
-pub(crate) mod node;
 /// JSON text to a tree.
 pub(crate) mod json;
-/// YAML text to a tree.
-pub(crate) mod yaml;
+/// A tree of values with their line and column.
+pub(crate) mod node;
 /// Collects problems up to a limit.
 pub(crate) mod problems;
 /// Reads the keys of a table, noting what is wrong with each.
 pub(crate) mod table;
+/// YAML text to a tree.
+pub(crate) mod yaml;
 
 pub(crate) use node::{Content, Node, Place};
 pub(crate) use problems::Problems;

@@ -7,36 +7,43 @@
 //!
 //! Read in this order.
 
+/// Faces of the envelope box and directions of the body frame.
+pub mod panel;
 /// One unit of the bill of materials, resolved: SI units, quantity expanded.
 pub mod component;
-/// From BOM, configuration and task limits to a satellite.
-pub mod assemble;
-/// The bill of materials: JSON, CSV and YAML files, and inline objects.
-pub mod bom;
 /// Where one component stands, and where all of them stand.
 pub mod layout;
+/// The whole problem a layout answers: envelope, panels, components, limits.
+pub mod satellite;
+/// What is wrong with an input: every problem at once, in two languages.
+pub mod problem;
+/// The bill of materials: JSON, CSV and YAML files, and inline objects.
+pub mod bom;
 /// The configuration file: envelope, thermal world, limits, search.
 pub mod config;
 /// Limits as the files and requests state them.
 pub mod limits;
-/// Faces of the envelope box and directions of the body frame.
-pub mod panel;
-/// What is wrong with an input: every problem at once, in two languages.
-pub mod problem;
+/// From BOM, configuration and task limits to a satellite.
+pub mod assemble;
+/// One layout as a file, and back.
+pub mod design_state;
+/// A BOM to start from, in each format.
+pub mod template;
+/// Sample files that are part of the program.
+pub mod examples;
 /// Millimetres and degrees Celsius to SI and back.
 pub mod file_units;
 /// Bytes to values with places. Shared by all file forms.
 mod input;
-/// The whole problem a layout answers: envelope, panels, components, limits.
-pub mod satellite;
 
 pub use assemble::assemble;
 pub use bom::{Bom, BomError, BomFormat, bom_from_value, parse_bom};
 pub use component::Component;
 pub use config::{SystemConfig, parse_config};
+pub use design_state::DesignState;
 pub use layout::{Layout, Placement};
-pub use panel::{Panel, PanelSet};
 pub use limits::{LimitSet, limits_from_value};
+pub use panel::{Panel, PanelSet};
 pub use problem::{Checked, Language, Problem, Severity};
 pub use satellite::{Orbit, Satellite};
 

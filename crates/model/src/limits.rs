@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::input::{Node, Number, Problems, Subject, Table};
 use crate::file_units::{k_from_c, m_from_mm};
+use crate::input::{Node, Number, Problems, Subject, Table};
 use crate::{Checked, Problem, Vec3};
 
 /// Limits as a BOM, a configuration or a task states them: only those that
@@ -88,9 +88,7 @@ pub(crate) fn read(table: &Table<'_>, problems: &mut Problems) -> LimitSet {
     table.check_keys(&known, problems);
     let length = Number::within(0.0, 1e5, "mm");
     let mut limits = LimitSet {
-        max_temp_k: table
-            .number_any(MAX_TEMP, Number::within(-273.15, 2000.0, "°C"), problems)
-            .map(k_from_c),
+        max_temp_k: table.number_any(MAX_TEMP, Number::within(-273.15, 2000.0, "°C"), problems).map(k_from_c),
         temperature_uncertainty_k: table.number(
             "temperature_uncertainty_k",
             Number::within(0.0, 200.0, "K"),

@@ -44,10 +44,8 @@ pub(super) fn envelope(
 /// Outer size whose volume is that of all units over the fill ratio, with
 /// sides in the given ratio, m.
 fn automatic_size_m(entries: &[BomEntry], fill_ratio: f64, size_ratio: Vec3) -> Vec3 {
-    let volume_m3: f64 = entries
-        .iter()
-        .map(|entry| f64::from(entry.quantity) * entry.size_m.iter().product::<f64>())
-        .sum();
+    let volume_m3: f64 =
+        entries.iter().map(|entry| f64::from(entry.quantity) * entry.size_m.iter().product::<f64>()).sum();
     let scale = (volume_m3 / fill_ratio / size_ratio.iter().product::<f64>()).cbrt();
     size_ratio.map(|ratio| ratio * scale)
 }
@@ -80,7 +78,10 @@ pub(super) fn fit_warnings(
             Problem::warning(
                 "envelope.component_too_large",
                 format!("{}: 组件放不进包络，布局不可能可行", entry.id),
-                format!("{}: the component does not fit into the envelope, no layout can be feasible", entry.id),
+                format!(
+                    "{}: the component does not fit into the envelope, no layout can be feasible",
+                    entry.id
+                ),
             )
             .at(format!("{pointer}/dimensions"))
             .found(show_size(entry.size_m), format!("inner size {}", show_size(envelope.inner_size_m)))

@@ -29,9 +29,10 @@ pub(super) fn placement(
     for panel in allowed.iter() {
         for &turn in turns {
             let extents_m = crate::layout::extents_on_panel_m(entry.size_m, panel, turn);
-            let axis_obeyed = entry.extras.long_axis.is_none_or(|axis| {
-                extents_m[axis] >= entry.size_m.iter().copied().fold(0.0, f64::max)
-            });
+            let axis_obeyed = entry
+                .extras
+                .long_axis
+                .is_none_or(|axis| extents_m[axis] >= entry.size_m.iter().copied().fold(0.0, f64::max));
             if axis_obeyed && touches(corner_m, extents_m, panel, envelope) {
                 touching.push((is_inside(corner_m, extents_m, envelope), panel, turn));
             }
@@ -43,9 +44,8 @@ pub(super) fn placement(
     let shown = show_corner(corner_m);
     let place = format!("{pointer}/fixed_position_min_mm");
     let panels: std::collections::BTreeSet<Panel> = touching.iter().map(|(_, panel, _)| *panel).collect();
-    let labels = |panels: &mut dyn Iterator<Item = Panel>| {
-        panels.map(Panel::label).collect::<Vec<_>>().join(", ")
-    };
+    let labels =
+        |panels: &mut dyn Iterator<Item = Panel>| panels.map(Panel::label).collect::<Vec<_>>().join(", ");
     match (panels.len(), touching.first()) {
         (1, Some(&(_, panel, turn))) => {
             // Of two turns that fit, the file's own x and y order is meant.
@@ -53,8 +53,7 @@ pub(super) fn placement(
             let mut center_m: Vec3 = std::array::from_fn(|axis| corner_m[axis] + 0.5 * extents_m[axis]);
             // Exactly on the panel, so that rounding in the file is no gap.
             let axis = panel.normal_axis();
-            center_m[axis] =
-                panel.outward_sign() * 0.5 * (envelope.inner_size_m[axis] - extents_m[axis]);
+            center_m[axis] = panel.outward_sign() * 0.5 * (envelope.inner_size_m[axis] - extents_m[axis]);
             Ok(Some(Placement { panel, turn, center_m }))
         }
         (0, _) => Err(Problem::error(

@@ -27,9 +27,7 @@ fn properties(entry: &PanelEntry, config: &SystemConfig) -> PanelProperties {
     let absorptivity_bol = entry.absorptivity_bol.unwrap_or(absorptivity);
     PanelProperties {
         kt_w_per_k: entry.kt_w_per_k.unwrap_or(thermal.panel_kt_w_per_k),
-        area_density_kg_per_m2: entry
-            .area_density_kg_per_m2
-            .unwrap_or(thermal.panel_area_density_kg_per_m2),
+        area_density_kg_per_m2: entry.area_density_kg_per_m2.unwrap_or(thermal.panel_area_density_kg_per_m2),
         outer_emissivity: mean(entry.emissivity.unwrap_or(thermal.outer_emissivity), INSULATION_EMISSIVITY),
         outer_absorptivity: mean(absorptivity, INSULATION_ABSORPTIVITY),
         outer_absorptivity_bol: mean(absorptivity_bol, INSULATION_ABSORPTIVITY_BOL),

@@ -44,10 +44,7 @@ impl Units {
     /// Every pair of a unit of `a` and another unit of `b`.
     fn pairs<'u>(&'u self, a: &str, b: &str) -> impl Iterator<Item = (usize, usize)> + 'u {
         let others = self.of(b);
-        self.of(a)
-            .iter()
-            .flat_map(move |a| others.iter().map(move |b| (*a, *b)))
-            .filter(|(a, b)| a != b)
+        self.of(a).iter().flat_map(move |a| others.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b)
     }
 }
 
@@ -77,7 +74,10 @@ pub(super) fn straps(
                     Problem::warning(
                         "bom.contact_conflict",
                         format!("{}与{other}的热连接两端数值不同，采用较小值", entry.id),
-                        format!("the two ends of the contact {}-{other} differ, the smaller counts", entry.id),
+                        format!(
+                            "the two ends of the contact {}-{other} differ, the smaller counts",
+                            entry.id
+                        ),
                     )
                     .at(format!("{pointer}/{at}/thermal_contacts/{}", crate::input::table::escape(other)))
                     .of_component(&entry.id)
@@ -132,12 +132,20 @@ pub(super) fn relations(bom: &Bom, units: &Units) -> Vec<Relation> {
     let mut relations = Vec::new();
     for entry in &bom.relations {
         match entry {
-            RelationEntry::MinDistance { a, b, distance_m } => relations.extend(
-                units.pairs(a, b).map(|(a, b)| Relation::MinDistance { a, b, distance_m: *distance_m }),
-            ),
-            RelationEntry::MaxDistance { a, b, distance_m } => relations.extend(
-                units.pairs(a, b).map(|(a, b)| Relation::MaxDistance { a, b, distance_m: *distance_m }),
-            ),
+            RelationEntry::MinDistance { a, b, distance_m } => {
+                relations.extend(units.pairs(a, b).map(|(a, b)| Relation::MinDistance {
+                    a,
+                    b,
+                    distance_m: *distance_m,
+                }))
+            }
+            RelationEntry::MaxDistance { a, b, distance_m } => {
+                relations.extend(units.pairs(a, b).map(|(a, b)| Relation::MaxDistance {
+                    a,
+                    b,
+                    distance_m: *distance_m,
+                }))
+            }
             RelationEntry::DifferentPanel { group } => {
                 relations.push(Relation::DifferentPanel { group: units.of_all(group) });
             }

@@ -100,10 +100,7 @@ pub(super) fn ids(pointer: &str, items: &[Node], problems: &mut Problems) {
             .at(format!("{pointer}/{at}/id"))
             .on_line(item.get("id").and_then(|id| id.place).or(item.place))
             .of_component(id)
-            .found(
-                format!("{} at {pointer}/{earlier} and {pointer}/{at}", show_text(id)),
-                "each id once",
-            ),
+            .found(format!("{} at {pointer}/{earlier} and {pointer}/{at}", show_text(id)), "each id once"),
         );
     }
 }
@@ -216,9 +213,8 @@ pub(super) fn references(bom: &Bom, pointer: &str, problems: &mut Problems) {
             } else if !known.contains(id.as_str()) {
                 // Only a warning: a strap to nowhere carries no heat, and
                 // files in use were accepted with it.
-                problems.push(
-                    unknown(id, pointer, true).on_line(bom.entry_places[at]).of_component(&entry.id),
-                );
+                problems
+                    .push(unknown(id, pointer, true).on_line(bom.entry_places[at]).of_component(&entry.id));
             }
         }
         check_symmetric_label(bom, at, pointer, problems);

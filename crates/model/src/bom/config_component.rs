@@ -7,12 +7,7 @@ use crate::input::{Content, Node, Number, Problems, Subject, Table};
 
 /// Reads a component of the configuration's form:
 /// `{id, dims_mm: [x, y, z], mass_kg, power_w, category}`.
-pub(crate) fn read(
-    node: &Node,
-    pointer: String,
-    number: usize,
-    problems: &mut Problems,
-) -> Option<BomEntry> {
+pub(crate) fn read(node: &Node, pointer: String, number: usize, problems: &mut Problems) -> Option<BomEntry> {
     let id_text = match node.get("id").map(|id| &id.content) {
         Some(Content::Text(id)) if !id.is_empty() => Some(id.clone()),
         _ => None,

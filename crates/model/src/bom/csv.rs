@@ -1,8 +1,8 @@
 use super::BomError;
+use crate::Problem;
 use crate::input::node::show_text;
 use crate::input::table::nearest;
 use crate::input::{Content, Node, Problems};
-use crate::Problem;
 
 /// A CSV file as the same tree that JSON gives, so that one reader checks both.
 pub(super) struct Sheet {

@@ -115,7 +115,10 @@ pub(super) fn read(
                     "min_temp必须低于max_temp",
                     "min_temp must be below max_temp",
                 )
-                .found(node.shown(), format!("< {}", table.get("max_temp").map_or_else(String::new, Node::shown))),
+                .found(
+                    node.shown(),
+                    format!("< {}", table.get("max_temp").map_or_else(String::new, Node::shown)),
+                ),
         );
     }
     table.check_keys(KEYS, problems);
@@ -163,7 +166,8 @@ pub(super) fn id(table: &Table<'_>, problems: &mut Problems) -> Option<String> {
     if (1..=MAX_ID_CHARS).contains(&length) && id.trim() == id && id.chars().all(good) {
         return Some(id);
     }
-    let cleaned: String = id.trim().chars().map(|c| if good(c) { c } else { '_' }).take(MAX_ID_CHARS).collect();
+    let cleaned: String =
+        id.trim().chars().map(|c| if good(c) { c } else { '_' }).take(MAX_ID_CHARS).collect();
     let mut problem = table
         .error_at(
             "id",
@@ -228,16 +232,12 @@ fn size(table: &Table<'_>, number: usize, problems: &mut Problems) -> Option<Vec
         problems.push(problem);
         return None;
     }
-    let inner =
-        Table { node, pointer: table.pointer_to("dimensions"), subject: table.subject.clone() };
+    let inner = Table { node, pointer: table.pointer_to("dimensions"), subject: table.subject.clone() };
     inner.check_keys(&axes, problems);
     let values = axes.map(|axis| inner.get(axis).and_then(|node| inner.finite(axis, node, problems)));
     let [x, y, z] = [values[0]?, values[1]?, values[2]?];
-    let bad: Vec<(&str, f64)> = axes
-        .into_iter()
-        .zip([x, y, z])
-        .filter(|(_, value)| *value <= 0.0 || *value > MAX_SIZE_MM)
-        .collect();
+    let bad: Vec<(&str, f64)> =
+        axes.into_iter().zip([x, y, z]).filter(|(_, value)| *value <= 0.0 || *value > MAX_SIZE_MM).collect();
     let Some((axis, value)) = bad.first() else {
         return Some([m_from_mm(x), m_from_mm(y), m_from_mm(z)]);
     };
@@ -321,9 +321,7 @@ fn quantity(table: &Table<'_>, problems: &mut Problems) -> Option<u32> {
     } else {
         return Some(value as u32);
     };
-    problems.push(
-        table.error_at("quantity", node, problems.code(code), zh, en).found(node.shown(), allowed),
-    );
+    problems.push(table.error_at("quantity", node, problems.code(code), zh, en).found(node.shown(), allowed));
     None
 }
 

@@ -114,7 +114,8 @@ pub fn parse_bom(bytes: &[u8], format: BomFormat) -> Result<Checked<Bom>, BomErr
             read(&tree, format, &[], Problems::new("bom"))
         }
         BomFormat::Yaml => {
-            let tree = yaml::parse(text).map_err(|(detail, place)| syntax("解析BOM文件失败", &detail, place))?;
+            let tree =
+                yaml::parse(text).map_err(|(detail, place)| syntax("解析BOM文件失败", &detail, place))?;
             read(&tree, format, &[], Problems::new("bom"))
         }
         BomFormat::Csv => {
@@ -248,9 +249,8 @@ fn no_components(tree: &Node, format: BomFormat) -> BomError {
         let keys = fields.iter().take(MAX_COMPONENTS).map(|(key, _)| key.as_str());
         if let Some(node) = tree.get("components") {
             problem = problem.at("/components").on_line(node.place).found(node.shown(), "a list");
-        } else if let Some(near) = keys
-            .filter(|key| crate::input::table::nearest(key, ["components"].into_iter()).is_some())
-            .max()
+        } else if let Some(near) =
+            keys.filter(|key| crate::input::table::nearest(key, ["components"].into_iter()).is_some()).max()
         {
             problem = problem.at(format!("/{}", crate::input::table::escape(near))).fix("components");
         }

@@ -85,8 +85,7 @@ fn check_envelope(table: &Table<'_>, bom: &Bom, problems: &mut Problems) {
 }
 
 fn show_mm(size_m: crate::Vec3) -> String {
-    let [x, y, z] =
-        size_m.map(|value| crate::input::node::show_number(crate::file_units::mm_from_m(value)));
+    let [x, y, z] = size_m.map(|value| crate::input::node::show_number(crate::file_units::mm_from_m(value)));
     format!("{x} x {y} x {z} mm")
 }
 
@@ -131,7 +130,11 @@ pub(crate) fn panel_entry(table: &Table<'_>, problems: &mut Problems) -> PanelEn
         absorptivity_bol: table.number("absorptivity_bol", fraction, problems).or(either),
         emissivity: table.number("emissivity", fraction, problems),
         kt_w_per_k: table.number("kt_w_per_k", Number::above(0.0, 1e4, "W/K"), problems),
-        area_density_kg_per_m2: table.number("area_density_kg_m2", Number::within(0.0, 1e3, "kg/m²"), problems),
+        area_density_kg_per_m2: table.number(
+            "area_density_kg_m2",
+            Number::within(0.0, 1e3, "kg/m²"),
+            problems,
+        ),
         inner_emissivity: table.number("inner_emissivity", Number::above(0.0, 1.0, ""), problems),
         radiator_fraction: table.number("radiator_fraction", fraction, problems),
     }
@@ -260,11 +263,7 @@ pub(crate) fn require(table: &Table<'_>, key: &str, problems: &mut Problems) {
 }
 
 /// The items of a list, at most 1000 of them.
-pub(crate) fn limited<'n>(
-    table: &Table<'n>,
-    key: &str,
-    problems: &mut Problems,
-) -> Vec<(String, &'n Node)> {
+pub(crate) fn limited<'n>(table: &Table<'n>, key: &str, problems: &mut Problems) -> Vec<(String, &'n Node)> {
     const MAX_ITEMS: usize = 1000;
     let mut items = table.items(key, problems);
     if items.len() > MAX_ITEMS

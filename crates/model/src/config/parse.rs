@@ -176,8 +176,7 @@ fn read(table: &Table<'_>, origin: Origin<'_>, problems: &mut Problems) -> Syste
     if let Some(section) = table.table("thermal", problems) {
         let (thermal, uncertainty_k) = thermal(&section, problems);
         config.thermal = thermal;
-        config.limits.temperature_uncertainty_k =
-            config.limits.temperature_uncertainty_k.or(uncertainty_k);
+        config.limits.temperature_uncertainty_k = config.limits.temperature_uncertainty_k.or(uncertainty_k);
     }
     config.orbit =
         table.table("environment", problems).and_then(|section| sections::environment(&section, problems));
@@ -296,8 +295,7 @@ fn envelope_config(section: &Table<'_>, problems: &mut Problems) -> EnvelopeConf
 }
 
 fn simulation(section: &Table<'_>, config: &mut SystemConfig, problems: &mut Problems) {
-    let foreign =
-        ["type", "matlab_workspace", "matlab_function", "comsol_model", "comsol_parameters"];
+    let foreign = ["type", "matlab_workspace", "matlab_function", "comsol_model", "comsol_parameters"];
     section.check_keys(&[&["backend", "constraints"], &foreign[..]].concat(), problems);
     if let Some(backend) = section.choice("backend", &["simplified", "matlab", "comsol"], problems)
         && backend != "simplified"
@@ -374,17 +372,22 @@ fn thermal(section: &Table<'_>, problems: &mut Problems) -> (ThermalConfig, Opti
 
 fn optimization(section: &Table<'_>, config: &mut SystemConfig, problems: &mut Problems) {
     let foreign = ["allowed_operators", "solver_method", "solver_tolerance"];
-    section.check_keys(
-        &[&["max_iterations", "convergence_threshold", "seed"], &foreign[..]].concat(),
-        problems,
-    );
+    section
+        .check_keys(&[&["max_iterations", "convergence_threshold", "seed"], &foreign[..]].concat(), problems);
     let wanted = &mut config.optimization;
     wanted.max_iterations = section.integer("max_iterations", 1, 10_000, problems).map(|value| value as u32);
     wanted.convergence_threshold =
         section.number("convergence_threshold", Number::within(0.0, 1.0, ""), problems);
     wanted.seed = section.integer("seed", 0, 1 << 53, problems);
     for key in foreign {
-        unused(section, key, "the search uses its own moves", "搜索使用自己的移动方式", Some(config), problems);
+        unused(
+            section,
+            key,
+            "the search uses its own moves",
+            "搜索使用自己的移动方式",
+            Some(config),
+            problems,
+        );
     }
 }
 
@@ -413,7 +416,9 @@ fn logging(
                         node,
                         problems.code("directory_not_allowed"),
                         format!("{key}已忽略，只有运维者配置的文件可以指定目录"),
-                        format!("{key} is ignored, only files that the operator configured choose directories"),
+                        format!(
+                            "{key} is ignored, only files that the operator configured choose directories"
+                        ),
                     )
                     .found(show_text(&dir), "experiments"),
             ),

@@ -88,11 +88,7 @@ pub(crate) fn show_number(value: f64) -> String {
         // Nine significant digits hide the noise of unit conversions.
         let digits = 9 - (size.max(1.0).log10().floor() as i32);
         let text = format!("{value:.*}", digits.clamp(0, 9) as usize);
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text
-        }
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     }
 }
 

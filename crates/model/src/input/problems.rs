@@ -22,7 +22,14 @@ pub(crate) struct Problems {
 impl Problems {
     /// None yet.
     pub(crate) fn new(family: &'static str) -> Problems {
-        Problems { family, errors: vec![], warnings: vec![], uncounted_errors: 0, uncounted_warnings: 0, not_evaluated: BTreeSet::new() }
+        Problems {
+            family,
+            errors: vec![],
+            warnings: vec![],
+            uncounted_errors: 0,
+            uncounted_warnings: 0,
+            not_evaluated: BTreeSet::new(),
+        }
     }
 
     /// Adds one.
@@ -66,6 +73,11 @@ impl Problems {
             format!("{key} is read and kept, but not evaluated yet"),
         );
         self.push(table.about(problem, node, key).found(node.shown(), "any value; it has no effect yet"));
+    }
+
+    /// Whether the input is refused.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
     }
 
     /// The warnings alone, when nothing refuses the input; else all, errors first.

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn values_know_their_line_and_column() {
-        let tree = parse("components:\n  - {id: tx, mass: 1.2}\n  - id: 'no'\n    mass: .nan\n    n: ~\n").unwrap();
+        let tree =
+            parse("components:\n  - {id: tx, mass: 1.2}\n  - id: 'no'\n    mass: .nan\n    n: ~\n").unwrap();
         let Content::List(items) = &tree.get("components").unwrap().content else { panic!("{tree:?}") };
         let mass = items[0].get("mass").unwrap();
         assert_eq!((mass.content.clone(), mass.place), (Content::Number(1.2), Some((2, 19))));
