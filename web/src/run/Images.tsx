@@ -1,0 +1,78 @@
+import type { Task } from '@msgalaxy/client';
+import { useState } from 'preact/hooks';
+import { type Key, t } from '../i18n';
+import { Icon } from '../parts/Icon';
+import { client } from '../server';
+import type { RunModel } from './model';
+
+const IMAGES = ['final_layout_3d', 'thermal_heatmap', 'evolution_trace'] as const;
+
+/** What the run drew, and its files. */
+export function Images({ run, task }: { run: RunModel; task: Task }) {
+  const last = task.result?.final_iteration ?? run.newest.value;
+  return (
+    <section class="card" aria-labelledby="images-title" data-testid="images">
+      <div class="card-head">
+        <h2 id="images-title">{t('images.title')}</h2>
+      </div>
+      <div class="images">
+        {IMAGES.map((name) => (
+          <Figure key={name} taskId={run.taskId} name={name} />
+        ))}
+      </div>
+      <div class="downloads">
+        <h3>{t('downloads.title')}</h3>
+        <a class="button" href={client.resultUrl(run.taskId)} download={`result_${run.taskId}.json`}>
+          <Icon name="download" />
+          {t('downloads.result')}
+        </a>
+        {last > 0 && (
+          <a class="button" href={`${client.baseUrl}api/tasks/${run.taskId}/iterations/${last}`} download={`layout_${run.taskId}.json`}>
+            <Icon name="download" />
+            {t('downloads.layout')}
+          </a>
+        )}
+        {task.result && (
+          <span class="muted small">
+            {t('downloads.dir')} <code>{task.result.experiment_dir}</code>
+          </span>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Figure({ taskId, name }: { taskId: string; name: (typeof IMAGES)[number] }) {
+  const [failed, setFailed] = useState(false);
+  const [attempt, setAttempt] = useState(0);
+  const url = client.visualizationUrl(taskId, `${name}.png`);
+  const title = t(`images.${name}` as Key);
+  return (
+    <figure>
+      {failed ? (
+        <div class="image-failed">
+          <p>{t('images.error')}</p>
+          <button
+            type="button"
+            onClick={() => {
+              setFailed(false);
+              setAttempt(attempt + 1);
+            }}
+          >
+            {t('images.retry')}
+          </button>
+        </div>
+      ) : (
+        <a href={url} target="_blank" rel="noopener">
+          <img key={attempt} src={url} alt={t(`images.${name}.alt` as Key)} onError={() => setFailed(true)} />
+        </a>
+      )}
+      <figcaption>
+        {title}
+        <a href={url} download={`${name}.png`} aria-label={t('images.download', { name: title })} title={t('images.download', { name: title })}>
+          <Icon name="download" />
+        </a>
+      </figcaption>
+    </figure>
+  );
+}

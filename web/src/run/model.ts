@@ -1,0 +1,157 @@
+import {
+  ApiError,
+  type Client,
+  isTerminal,
+  type StreamStatus,
+  type Task,
+  type TaskEvent,
+  type TaskStream,
+} from '@msgalaxy/client';
+import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
+import { connection, explain } from '../server';
+import { LayoutFollower } from './follower';
+import { emptySeries, pushIteration, type Series } from './series';
+
+/** Events that are kept for the log; older ones are counted only. */
+export const LOG_LIMIT = 2000;
+
+/** Milliseconds between two drawings while events pour in, as in a replay of thousands. */
+const DRAW_EVERY_MS = 40;
+
+/** Whether the task is there. */
+export type Loading = 'loading' | 'ready' | 'unknown' | 'error';
+
+/** One task as the page shows it: the stream's fold, its series and log, and the layout in view. */
+export class RunModel {
+  readonly taskId: string;
+  readonly loading = signal<Loading>('loading');
+  readonly failure = signal('');
+  readonly task = signal<Task | null>(null);
+  readonly stream = signal<StreamStatus>({ phase: 'waiting', at: 0, to: 0, duplicates: 0, gaps: 0 });
+  /** Changes whenever {@link series} or {@link log} have grown. */
+  readonly version = signal(0);
+  readonly series: Series = emptySeries();
+  readonly log: TaskEvent[] = [];
+  /** Events before those in {@link log}. */
+  dropped = 0;
+  /** Stable code of the newest error event. */
+  readonly errorCode = signal('');
+  /** The iteration that the user picked; null follows the newest. */
+  readonly picked = signal<number | null>(null);
+  readonly newest = signal(0);
+  readonly shown: ReadonlySignal<number>;
+  readonly layout: LayoutFollower;
+  /** Timestamp of the newest event: what the page is "as of". */
+  readonly asOf = signal('');
+  readonly cancelling = signal(false);
+  #events: TaskStream | undefined;
+  #pending: TaskEvent[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #client: Client;
+  readonly #stop: () => void;
+
+  constructor(client: Client, taskId: string) {
+    this.#client = client;
+    this.taskId = taskId;
+    this.shown = computed(() => this.picked.value ?? this.newest.value);
+    this.layout = new LayoutFollower((k) => client.iteration(taskId, k));
+    this.#stop = effect(() => {
+      // Also when the connection is back: what failed meanwhile is asked for again.
+      const connected = connection.value.phase === 'connected';
+      this.layout.want(this.shown.value);
+      if (connected && this.loading.peek() === 'error') void this.load();
+    });
+    void this.load();
+  }
+
+  /** Reads the task and follows its events. Called again to retry. */
+  async load(): Promise<void> {
+    this.loading.value = 'loading';
+    try {
+      const task = await this.#client.getTask(this.taskId);
+      this.#follow(task);
+    } catch (error) {
+      batch(() => {
+        this.failure.value = explain(error);
+        this.loading.value = error instanceof ApiError && (error.status === 404 || error.status === 400) ? 'unknown' : 'error';
+      });
+    }
+  }
+
+  /** Stops following. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#stop();
+    this.layout.close();
+    this.#events?.close();
+  }
+
+  async cancel(): Promise<void> {
+    this.cancelling.value = true;
+    try {
+      await this.#client.cancelTask(this.taskId);
+    } catch (error) {
+      // It ended by itself in the meantime: its last event says so.
+      if (!(error instanceof ApiError && error.status === 409)) throw error;
+    } finally {
+      if (this.task.value && isTerminal(this.task.value.status)) this.cancelling.value = false;
+    }
+  }
+
+  #follow(task: Task): void {
+    this.#events?.close();
+    // The history is replayed from the first event, for chart and log; until it
+    // is here, the page shows the task as the server told it.
+    const stream = this.#client.subscribeTask(this.taskId, { task: { ...task, head_seq: 0 } });
+    this.#events = stream;
+    batch(() => {
+      this.task.value = task;
+      this.newest.value = task.last_iteration?.iteration ?? task.result?.final_iteration ?? 0;
+      this.loading.value = 'ready';
+    });
+    stream.on('status', (status) => {
+      this.stream.value = status;
+    });
+    stream.on('failure', (error) => {
+      batch(() => {
+        this.failure.value = error.message;
+        this.loading.value = 'error';
+      });
+    });
+    stream.on('event', (event) => {
+      this.#pending.push(event);
+      this.#timer ??= setTimeout(() => this.#flush(), DRAW_EVERY_MS);
+    });
+    this.stream.value = stream.status;
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const events = this.#pending.splice(0);
+    batch(() => {
+      for (const event of events) this.#take(event);
+      const task = this.#events?.task;
+      // During a replay the fold lags behind what is known already.
+      if (task && task.head_seq >= (this.task.value?.head_seq ?? 0)) this.task.value = task;
+      this.version.value += 1;
+    });
+  }
+
+  #take(event: TaskEvent): void {
+    this.log.push(event);
+    if (this.log.length > LOG_LIMIT) {
+      this.log.shift();
+      this.dropped += 1;
+    }
+    this.asOf.value = event.timestamp;
+    if (event.event_type === 'iteration_complete') {
+      pushIteration(this.series, event.data);
+      this.newest.value = Math.max(this.newest.value, event.data.iteration);
+    } else if (event.event_type === 'error') {
+      this.errorCode.value = event.data.code ?? '';
+    } else if (event.event_type === 'status_change' && isTerminal(event.data.status)) {
+      this.cancelling.value = false;
+    }
+  }
+}
+
