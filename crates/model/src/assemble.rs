@@ -52,7 +52,7 @@ pub fn assemble(
         let fixed = match fixed::placement(entry, &envelope, &format!("{pointer}/{at}")) {
             Ok(fixed) => fixed,
             Err(problem) => {
-                problems.push(problem.on_line(place).of_component(&entry.id));
+                problems.push((*problem).on_line(place).of_component(&entry.id));
                 None
             }
         };
@@ -66,13 +66,18 @@ pub fn assemble(
     problems.extend(envelope::crowding_warnings(&components, &envelope, pointer));
     let (straps, conflicts) = references::straps(entries, &units, &components, pointer);
     problems.extend(conflicts);
+    problems.extend(references::too_many_relations(source, &units));
     let satellite = Satellite {
         name: (source.scenario_id.clone().or_else(|| config.project_name.clone()))
             .unwrap_or_else(|| "satellite".to_owned()),
         straps,
         keep_outs: references::keep_outs(source, config, &units, &envelope),
         fixed_masses: references::fixed_masses(source),
-        relations: references::relations(source, &units),
+        relations: if problems.iter().any(Problem::is_error) {
+            vec![]
+        } else {
+            references::relations(source, &units)
+        },
         environment: environment(source, config, &panels),
         limits: limits(task, &source.limits, &config.limits),
         start_spacing_m: config.start_spacing_m,

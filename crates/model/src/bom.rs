@@ -7,6 +7,7 @@ mod checks;
 pub(crate) mod config_component;
 mod csv;
 mod entry;
+mod extras;
 mod format;
 mod parse;
 mod relations;

@@ -2,6 +2,7 @@
 //! the thermal world, limits and the search.
 
 mod parse;
+mod variables;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::bom::{BomEntry, KeepOutEntry};
 use crate::{LimitSet, Orbit, Vec3};
 
-pub use parse::{Origin, parse_config};
+pub use parse::parse_config;
+pub use variables::Origin;
 
 /// Largest configuration file, bytes.
 pub const MAX_CONFIG_BYTES: usize = 256 * 1024;

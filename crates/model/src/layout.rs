@@ -66,7 +66,7 @@ pub fn extents_on_panel_m(size_m: Vec3, panel: Panel, turn: u8) -> Vec3 {
     let (u, v) = panel.in_plane_axes();
     let mut extents = [0.0; 3];
     extents[panel.normal_axis()] = size_m[2];
-    let (along_u, along_v) = if turn % 2 == 0 { (0, 1) } else { (1, 0) };
+    let (along_u, along_v) = if turn.is_multiple_of(2) { (0, 1) } else { (1, 0) };
     extents[u] = size_m[along_u];
     extents[v] = size_m[along_v];
     extents

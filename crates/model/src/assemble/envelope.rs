@@ -57,8 +57,8 @@ pub(super) fn fit_warnings(
     fixed: Option<Placement>,
     pointer: &str,
 ) -> Vec<Problem> {
-    if fixed.is_some() {
-        return vec![];
+    if let Some(placement) = fixed {
+        return fixed_warning(entry, envelope, placement, pointer).into_iter().collect();
     }
     let allowed = entry.extras.allowed_panels.unwrap_or(PanelSet::ALL);
     let options = || allowed.iter().flat_map(|panel| [0u8, 1].map(|turn| (panel, turn)));
@@ -103,6 +103,30 @@ pub(super) fn fit_warnings(
         );
     }
     warnings
+}
+
+/// Warns of a fixed unit that sticks out of the envelope.
+fn fixed_warning(
+    entry: &BomEntry,
+    envelope: &Envelope,
+    placement: Placement,
+    pointer: &str,
+) -> Option<Problem> {
+    let (corner_m, extents_m) = (placement.min_corner_m(entry.size_m), placement.extents_m(entry.size_m));
+    // The tolerance of the fixed reading itself: files round to 0.1 mm.
+    let outside = (0..3).any(|axis| {
+        let half = 0.5 * envelope.inner_size_m[axis] + super::fixed::TOUCH_M;
+        corner_m[axis] < -half || corner_m[axis] + extents_m[axis] > half
+    });
+    outside.then(|| {
+        Problem::warning(
+            "envelope.fixed_outside",
+            format!("{}: 固定位置超出包络，布局不可能可行", entry.id),
+            format!("{}: the fixed position leaves the envelope, no layout can be feasible", entry.id),
+        )
+        .at(format!("{pointer}/fixed_position_min_mm"))
+        .found(show_size(extents_m), format!("inside {}", show_size(envelope.inner_size_m)))
+    })
 }
 
 /// Warns when all units together cannot fit.

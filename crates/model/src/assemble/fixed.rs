@@ -6,7 +6,7 @@ use super::envelope::show_size;
 
 /// How far a fixed unit's base may be from its panel, m. Files round to tenths
 /// of a millimetre.
-const TOUCH_M: f64 = 1e-4;
+pub(super) const TOUCH_M: f64 = 1e-4;
 
 /// The placement of a fixed entry: the one allowed panel that its box touches
 /// with the base plate, and the turn that keeps the box inside. `None` when
@@ -15,7 +15,7 @@ pub(super) fn placement(
     entry: &BomEntry,
     envelope: &Envelope,
     pointer: &str,
-) -> Result<Option<Placement>, Problem> {
+) -> Result<Option<Placement>, Box<Problem>> {
     let Some(corner_m) = entry.extras.fixed_position_min_m.filter(|_| entry.extras.fixed) else {
         return Ok(None);
     };
@@ -42,11 +42,10 @@ pub(super) fn placement(
     let inside = touching.iter().any(|(inside, ..)| *inside);
     touching.retain(|(is_inside, ..)| *is_inside == inside);
     let shown = show_corner(corner_m);
-    let place = format!("{pointer}/fixed_position_min_mm");
     let panels: std::collections::BTreeSet<Panel> = touching.iter().map(|(_, panel, _)| *panel).collect();
     let labels =
         |panels: &mut dyn Iterator<Item = Panel>| panels.map(Panel::label).collect::<Vec<_>>().join(", ");
-    match (panels.len(), touching.first()) {
+    let problem = match (panels.len(), touching.first()) {
         (1, Some(&(_, panel, turn))) => {
             // Of two turns that fit, the file's own x and y order is meant.
             let extents_m = crate::layout::extents_on_panel_m(entry.size_m, panel, turn);
@@ -54,14 +53,13 @@ pub(super) fn placement(
             // Exactly on the panel, so that rounding in the file is no gap.
             let axis = panel.normal_axis();
             center_m[axis] = panel.outward_sign() * 0.5 * (envelope.inner_size_m[axis] - extents_m[axis]);
-            Ok(Some(Placement { panel, turn, center_m }))
+            return Ok(Some(Placement { panel, turn, center_m }));
         }
-        (0, _) => Err(Problem::error(
+        (0, _) => Problem::error(
             "bom.fixed_not_on_panel",
             format!("{}: 固定位置不在任何允许的安装板上", entry.id),
             format!("{}: at the fixed position the base plate touches no allowed panel", entry.id),
         )
-        .at(place)
         .found(
             format!("minimum corner {shown}, size {}", show_size(entry.size_m)),
             format!(
@@ -69,16 +67,16 @@ pub(super) fn placement(
                 labels(&mut allowed.iter()),
                 show_size(envelope.inner_size_m)
             ),
-        )),
-        _ => Err(Problem::error(
+        ),
+        _ => Problem::error(
             "bom.fixed_ambiguous",
             format!("{}: 固定位置同时接触多块允许的安装板", entry.id),
             format!("{}: at the fixed position the box touches several allowed panels", entry.id),
         )
-        .at(place)
         .found(labels(&mut panels.iter().copied()), "exactly one allowed panel")
-        .fix("name one panel in allowed_panels")),
-    }
+        .fix("name one panel in allowed_panels"),
+    };
+    Err(Box::new(problem.at(format!("{pointer}/fixed_position_min_mm"))))
 }
 
 fn touches(corner_m: Vec3, extents_m: Vec3, panel: Panel, envelope: &Envelope) -> bool {

@@ -127,6 +127,32 @@ pub(super) fn fixed_masses(bom: &Bom) -> Vec<FixedMass> {
         .collect()
 }
 
+/// Most rules after quantity expansion. Each is looked at for every layout.
+const MAX_RELATIONS: usize = 10_000;
+
+/// A rule about two entries of 100 units each is 10,000 rules about pairs.
+pub(super) fn too_many_relations(bom: &Bom, units: &Units) -> Option<Problem> {
+    let count: usize = bom
+        .relations
+        .iter()
+        .map(|entry| match entry {
+            RelationEntry::MinDistance { a, b, .. }
+            | RelationEntry::MaxDistance { a, b, .. }
+            | RelationEntry::SymmetricPair { a, b, .. } => units.of(a).len() * units.of(b).len(),
+            RelationEntry::DifferentPanel { .. } | RelationEntry::DifferentDirection { .. } => 1,
+        })
+        .sum();
+    (count > MAX_RELATIONS).then(|| {
+        Problem::error(
+            "bom.too_many_relations",
+            format!("数量展开后关系过多: {count}，最多 {MAX_RELATIONS} 条"),
+            format!("too many relations: {count}, at most {MAX_RELATIONS} after quantity expansion"),
+        )
+        .at("/relations")
+        .found(count.to_string(), format!("<= {MAX_RELATIONS}"))
+    })
+}
+
 /// Rules by index. A rule about an entry with a quantity holds for each unit.
 pub(super) fn relations(bom: &Bom, units: &Units) -> Vec<Relation> {
     let mut relations = Vec::new();

@@ -1,34 +1,10 @@
-use std::fmt;
-
-use super::{EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, SystemConfig, ThermalConfig};
+use super::variables::expand;
+use super::{EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, Origin, SystemConfig, ThermalConfig};
 use crate::bom::{MAX_COMPONENTS, config_component, sections};
 use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
 use crate::input::{Content, Node, Number, Problems, Subject, Table, yaml};
 use crate::{Checked, Problem, limits};
-
-/// Who named the file. Only what the operator configured may read variables
-/// and choose directories; a file that a client named never does.
-#[derive(Clone, Copy)]
-pub enum Origin<'a> {
-    /// The operator; `${NAME}` is replaced by what the function gives, and by
-    /// nothing when it gives none.
-    Operator(&'a dyn Fn(&str) -> Option<String>),
-    /// A client.
-    Client,
-}
-
-impl fmt::Debug for Origin<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Origin::Operator(_) => "Operator",
-            Origin::Client => "Client",
-        })
-    }
-}
-
-/// Longest text after `${NAME}` replacement, so that variables cannot swell it.
-const MAX_EXPANDED_BYTES: usize = 64 * 1024;
 
 /// Reads a configuration file (YAML).
 pub fn parse_config(bytes: &[u8], origin: Origin<'_>) -> Result<Checked<SystemConfig>, Vec<Problem>> {
@@ -86,59 +62,6 @@ fn tree_of(text: &str, origin: Origin<'_>, problems: &mut Problems) -> Result<No
     }
     expand(&mut tree, "", origin, problems);
     Ok(tree)
-}
-
-/// Replaces `${NAME}` in every text below `node`.
-fn expand(node: &mut Node, pointer: &str, origin: Origin<'_>, problems: &mut Problems) {
-    let place = node.place;
-    match &mut node.content {
-        Content::Text(text) if text.contains("${") => match origin {
-            Origin::Operator(lookup) => *text = expanded(text, lookup),
-            Origin::Client => problems.push(
-                Problem::warning(
-                    "config.variable_not_expanded",
-                    format!("{} 中的变量不会展开，只有运维者配置的文件才展开变量", show_text(text)),
-                    format!(
-                        "variables in {} are not replaced, only files that the operator configured do that",
-                        show_text(text)
-                    ),
-                )
-                .at(pointer)
-                .on_line(place)
-                .found(show_text(text), "text without ${NAME}"),
-            ),
-        },
-        Content::List(items) => {
-            for (at, item) in items.iter_mut().enumerate() {
-                expand(item, &format!("{pointer}/{at}"), origin, problems);
-            }
-        }
-        Content::Table(fields) => {
-            for (key, value) in fields {
-                let pointer = format!("{pointer}/{}", crate::input::table::escape(key));
-                expand(value, &pointer, origin, problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn expanded(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut result = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let Some(length) = rest[start..].find('}') else { break };
-        let name = &rest[start + 2..start + length];
-        result.push_str(&rest[..start]);
-        // A variable that is not set is empty, as in the files in use.
-        result.push_str(&lookup(name).unwrap_or_default());
-        rest = &rest[start + length + 1..];
-        if result.len() > MAX_EXPANDED_BYTES {
-            break;
-        }
-    }
-    result.push_str(rest);
-    result
 }
 
 fn read(table: &Table<'_>, origin: Origin<'_>, problems: &mut Problems) -> SystemConfig {

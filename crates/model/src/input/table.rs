@@ -82,10 +82,11 @@ impl<'n> Table<'n> {
         if matches!(node.content, Content::Table(_)) {
             return Some(table);
         }
+        let (zh, en) = (table.subject.zh.as_str(), table.subject.en.as_str());
         let problem = Problem::error(
             problems.code("wrong_type"),
-            format!("{}必须是对象", table.subject.zh),
-            format!("{} must be an object", table.subject.en),
+            format!("{}必须是对象", if zh.is_empty() { "内容" } else { zh }),
+            format!("{} must be an object", if en.is_empty() { "the content" } else { en }),
         );
         problems.push(table.about(problem, node, "").found(node.shown(), "an object of keys and values"));
         None
