@@ -181,10 +181,10 @@ def _check_envelope(
             if not _close(2 * value, asked[axis]):
                 report.wrong.append(f"envelope {axis} is {2 * value}, BOM {asked[axis]}")
     for part in parts:
-        for axis in range(3):
-            beyond = max(part.high[axis] - half[axis], -half[axis] - part.low[axis])
+        for k in range(3):
+            beyond = max(part.high[k] - half[k], -half[k] - part.low[k])
             if beyond > TOLERANCE_MM:
-                report.outside.append(f"{part.id} by {beyond:.6f} mm along {AXES[axis]}")
+                report.outside.append(f"{part.id} by {beyond:.6f} mm along {AXES[k]}")
 
 
 def _gap(a: Part, b: Part) -> float:
@@ -210,9 +210,11 @@ def _check_clearance_limit(
     report: Report, bom: dict[str, Any], metadata: dict[str, Any], clearance: float | None
 ) -> None:
     claimed = (metadata.get("metrics") or {}).get("min_clearance")
-    if (clearance is None) != (claimed is None) or (
-        clearance is not None and abs(clearance - claimed) > 1e-6
-    ):
+    if clearance is None or claimed is None:
+        agrees = clearance is claimed
+    else:
+        agrees = abs(clearance - claimed) <= 1e-6
+    if not agrees:
         report.wrong.append(f"min_clearance: file {claimed}, recomputed {clearance}")
     constraints = bom.get("constraints") or {}
     limit = next(
@@ -276,14 +278,14 @@ def _check_mounting(
             if abs(value - _corner(entry["fixed_position_min_mm"], axis)) > TOLERANCE_MM:
                 report.wrong.append(f"{part.id} is fixed but was moved along {axis}")
         return
-    panel = written.get("panel")
+    panel = str(written.get("panel"))
     allowed = entry.get("allowed_panels") or list(PANELS)
     if panel not in allowed:
         report.wrong.append(f"{part.id} stands on {panel}, allowed {allowed}")
         return
-    axis, sign = PANELS[panel]
-    face = part.high[axis] if sign > 0 else part.low[axis]
-    if abs(face - sign * half[axis]) > TOLERANCE_MM:
+    k, sign = PANELS[panel]
+    face = part.high[k] if sign > 0 else part.low[k]
+    if abs(face - sign * half[k]) > TOLERANCE_MM:
         report.wrong.append(f"{part.id} does not touch its panel {panel}")
 
 
