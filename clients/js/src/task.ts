@@ -36,6 +36,8 @@ export interface Task {
   head_seq: number;
 }
 
+const STATUSES: ReadonlySet<string> = new Set<TaskStatus>(['pending', 'running', 'paused', 'completed', 'failed', 'cancelled']);
+
 /** Whether nothing more will happen to a task of this status. */
 export function isTerminal(status: TaskStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
@@ -70,16 +72,20 @@ export function applyEvent(task: Task, event: TaskEvent | UnknownEvent): Task {
   if (event.event_type === 'snapshot') return { ...task, ...(event.data as Task) };
   if (event.seq <= task.head_seq) return task;
   const next: Task = { ...task, head_seq: event.seq };
-  if (task.created_at === '') next.created_at = event.timestamp;
+  if (task.head_seq === 0) next.created_at = event.timestamp;
   if (!isKnownEvent(event)) return next;
   switch (event.event_type) {
     case 'status_change': {
       const { status, result, error } = event.data;
+      // A status that this version does not know leaves the task as it was.
+      if (!STATUSES.has(status)) return next;
       next.status = status;
       if (status === 'running' && task.started_at === null) next.started_at = event.timestamp;
-      if (isTerminal(status)) next.completed_at = event.timestamp;
-      if (result !== undefined && result !== null) next.result = result;
-      if (typeof error === 'string') next.error = error;
+      if (isTerminal(status)) {
+        next.completed_at = event.timestamp;
+        next.result = result ?? null;
+        next.error = typeof error === 'string' ? error : null;
+      }
       return next;
     }
     case 'progress':
