@@ -1,2 +1,102 @@
-//! x
-fn main() {}
+//! The command line.
+//!
+//! Data goes to standard output, everything else to standard error, so that the
+//! output can be piped. Exit codes: 0 done and feasible, 6 done but infeasible,
+//! 5 invalid input, 2 wrong usage, 1 anything else, 130 interrupted.
+
+/// `msgalaxy bom`
+mod bom;
+/// `msgalaxy optimize`
+mod optimize;
+/// Problems of an input on a terminal.
+mod report;
+/// `msgalaxy serve`
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Optimizes the layout of a satellite's equipment, and lets everyone watch.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the API, live updates and the page
+    Serve(serve::Options),
+    /// Optimizes a BOM here and now
+    Optimize(optimize::Options),
+    /// Checks a BOM, or writes a sample of one
+    #[command(subcommand)]
+    Bom(bom::Command),
+    /// Writes the completion script of a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done,
+    Failed,
+    InvalidInput,
+    Infeasible,
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::InvalidInput => 5,
+            Exit::Infeasible => 6,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Serve(options) => serve::run(&options),
+        Command::Optimize(options) => optimize::run(&options),
+        Command::Bom(command) => bom::run(&command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "msgalaxy", &mut script);
+            write_out(&script)
+        }
+    }
+    .into()
+}
+
+/// Writes data to standard output. Who reads it may have gone; that is no error.
+pub(crate) fn write_out(bytes: &[u8]) -> Exit {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => fail(format_args!("cannot write to standard output: {error}")),
+    }
+}
+
+/// Says on standard error why nothing came of it.
+pub(crate) fn fail(reason: impl std::fmt::Display) -> Exit {
+    say(format_args!("error: {reason}"));
+    Exit::Failed
+}
+
+/// One line on standard error.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    // There is nowhere left to complain to.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

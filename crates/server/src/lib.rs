@@ -1,1 +1,41 @@
-//! x
+//! The doors: REST, the Socket.IO namespace `/tasks`, the page.
+//!
+//! Nothing but this crate knows HTTP, status codes and Socket.IO events. It
+//! turns requests into tasks and the log of tasks into answers and pushes; what
+//! a task does it learns from `experiment`.
+//!
+//! Read in this order.
+
+/// Everything an operator can set.
+pub mod config;
+/// Start, serve, stop.
+mod run;
+
+/// From a request's body to a checked problem.
+mod intake;
+/// Where a task becomes an experiment.
+mod jobs;
+mod examples;
+/// Which files a client may name.
+mod paths;
+
+/// All routes and layers.
+mod routes;
+/// What every handler may use.
+mod state;
+/// Body, query, language.
+mod request;
+/// Errors to statuses and codes.
+mod problem;
+/// Who may call.
+mod guard;
+
+/// Which tasks a connection follows, and how far it got.
+mod subscriptions;
+/// The Socket.IO door.
+mod socket;
+/// Socket.IO packets.
+mod packet;
+
+pub use config::Settings;
+pub use run::{Error, check, run};

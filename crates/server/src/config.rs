@@ -1,0 +1,349 @@
+//! Everything an operator can set, in one place, each with its default.
+//!
+//! The file given by `--config` is TOML; every key is optional, an unknown one
+//! is an error that names the nearest known key.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// How a server works.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen. Default `127.0.0.1:5000`.
+    pub listen: SocketAddr,
+    /// Holds the store (`msgalaxy.db`), `experiments/` and `boms/`; BOM and
+    /// configuration files named by clients are looked up under it. Default `.`.
+    pub data_dir: PathBuf,
+    /// Further directories in which clients may name BOM and configuration
+    /// files. Default none.
+    pub bom_roots: Vec<PathBuf>,
+    /// Tasks that run at the same time. Default: half of the processors, at
+    /// least 2.
+    pub workers: usize,
+    /// Sends every event of every task to every connection, as servers did
+    /// before there were subscriptions. Default `false`.
+    pub legacy_broadcast: bool,
+    /// Serves without authentication beyond this machine, or behind a proxy.
+    /// Default `false`.
+    pub insecure_no_auth: bool,
+    /// Who may call from other pages.
+    pub cors: Cors,
+    /// What may grow, and how far.
+    pub limits: Limits,
+}
+
+/// Who may call from other pages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cors {
+    /// Origins beyond the server's own, such as `https://example.org`; `*` for
+    /// all. While the server listens on loopback only, loopback origins and
+    /// `null` (pages opened from a file) are allowed as well. Default none.
+    pub origins: Vec<String>,
+}
+
+/// What may grow, and how far.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request body and largest BOM file, bytes. Default 8 MiB.
+    pub body_bytes: usize,
+    /// Longest time in which a request body must have arrived, s. Default 30.
+    pub body_timeout_s: u64,
+    /// Largest BOM inside the body of `POST /api/tasks`, bytes; larger ones are
+    /// uploaded first. Default 1 MiB.
+    pub inline_bom_bytes: usize,
+    /// Tasks that wait or run; more are refused with `queue_full`. Default 1000.
+    pub queued_tasks: usize,
+    /// Uploaded BOM files; more are refused with `uploads_full`. Default 1000.
+    pub uploaded_boms: usize,
+    /// Socket.IO connections; more are refused with `too_many_connections`.
+    /// Default 10000.
+    pub connections: usize,
+    /// Tasks one connection follows; more are refused with
+    /// `too_many_subscriptions`. Default 100.
+    pub subscriptions_per_connection: usize,
+    /// Packets of one connection that wait to be handled; more are refused with
+    /// `too_many_messages`. Default 1024.
+    pub waiting_messages: usize,
+    /// How long running tasks may take to reach a checkpoint when the server is
+    /// told to end, s. Default 10.
+    pub shutdown_s: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Settings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            data_dir: PathBuf::from("."),
+            bom_roots: Vec::new(),
+            workers: (processors / 2).max(2),
+            legacy_broadcast: false,
+            insecure_no_auth: false,
+            cors: Cors::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body_bytes: 8 << 20,
+            body_timeout_s: 30,
+            inline_bom_bytes: 1 << 20,
+            queued_tasks: 1000,
+            uploaded_boms: 1000,
+            connections: 10_000,
+            subscriptions_per_connection: 100,
+            waiting_messages: 1024,
+            shutdown_s: 10,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_s)
+    }
+
+    pub(crate) fn shutdown(&self) -> Duration {
+        Duration::from_secs(self.shutdown_s)
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A key that means nothing.
+    #[error("{path}: unknown key `{key}`{}; known here: {known}", suggestion.as_ref().map(|s| format!(", did you mean `{s}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key with its table, dotted.
+        key: String,
+        /// The nearest known key.
+        suggestion: Option<String>,
+        /// All known keys of the table.
+        known: String,
+    },
+    /// A value of the wrong type, or no TOML at all.
+    #[error("{path}: {source}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// What the parser found, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A number outside its range.
+    #[error("{path}: `{key}` is {found}; allowed: {allowed}")]
+    Range {
+        /// The file.
+        path: PathBuf,
+        /// The key, dotted.
+        key: &'static str,
+        /// What stands there.
+        found: u64,
+        /// What may stand there.
+        allowed: &'static str,
+    },
+}
+
+const KEYS: &[&str] = &[
+    "listen",
+    "data_dir",
+    "bom_roots",
+    "workers",
+    "legacy_broadcast",
+    "insecure_no_auth",
+    "cors",
+    "limits",
+];
+const CORS_KEYS: &[&str] = &["origins"];
+const LIMIT_KEYS: &[&str] = &[
+    "body_bytes",
+    "body_timeout_s",
+    "inline_bom_bytes",
+    "queued_tasks",
+    "uploaded_boms",
+    "connections",
+    "subscriptions_per_connection",
+    "waiting_messages",
+    "shutdown_s",
+];
+
+impl Settings {
+    /// Reads a settings file.
+    pub fn load(path: &Path) -> Result<Settings, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Settings::parse(&text, path)
+    }
+
+    /// Reads the text of a settings file; `path` names it in errors.
+    pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+        let value = |source| Error::Value { path: path.to_owned(), source: Box::new(source) };
+        let table: toml::Table = text.parse().map_err(value)?;
+        check_keys(&table, "", KEYS, path)?;
+        for (name, keys) in [("cors", CORS_KEYS), ("limits", LIMIT_KEYS)] {
+            if let Some(toml::Value::Table(inner)) = table.get(name) {
+                check_keys(inner, name, keys, path)?;
+            }
+        }
+        let settings: Settings = toml::from_str(text).map_err(value)?;
+        settings.check_ranges(path)?;
+        Ok(settings)
+    }
+
+    /// Whether only this machine can reach the server.
+    pub fn is_loopback(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+
+    fn check_ranges(&self, path: &Path) -> Result<(), Error> {
+        let limits = &self.limits;
+        let checks: [(&'static str, u64, bool, &'static str); 8] = [
+            ("workers", self.workers as u64, (1..=256).contains(&self.workers), "1 to 256"),
+            (
+                "limits.body_bytes",
+                limits.body_bytes as u64,
+                (1024..=1 << 30).contains(&limits.body_bytes),
+                "1024 to 1073741824",
+            ),
+            (
+                "limits.body_timeout_s",
+                limits.body_timeout_s,
+                (1..=3600).contains(&limits.body_timeout_s),
+                "1 to 3600",
+            ),
+            ("limits.queued_tasks", limits.queued_tasks as u64, limits.queued_tasks > 0, "at least 1"),
+            ("limits.connections", limits.connections as u64, limits.connections > 0, "at least 1"),
+            (
+                "limits.subscriptions_per_connection",
+                limits.subscriptions_per_connection as u64,
+                limits.subscriptions_per_connection > 0,
+                "at least 1",
+            ),
+            (
+                "limits.waiting_messages",
+                limits.waiting_messages as u64,
+                (1..=1 << 20).contains(&limits.waiting_messages),
+                "1 to 1048576",
+            ),
+            ("limits.shutdown_s", limits.shutdown_s, limits.shutdown_s <= 3600, "0 to 3600"),
+        ];
+        for (key, found, ok, allowed) in checks {
+            if !ok {
+                return Err(Error::Range { path: path.to_owned(), key, found, allowed });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_keys(table: &toml::Table, prefix: &str, known: &[&str], path: &Path) -> Result<(), Error> {
+    for key in table.keys() {
+        if !known.contains(&key.as_str()) {
+            return Err(Error::UnknownKey {
+                path: path.to_owned(),
+                key: if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") },
+                suggestion: nearest(key, known).map(str::to_owned),
+                known: known.join(", "),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The known word that was probably meant.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), *candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, Error> {
+        Settings::parse(text, Path::new("msgalaxy.toml"))
+    }
+
+    #[test]
+    fn every_key_is_honored() {
+        let settings = parse(
+            r#"
+            listen = "127.0.0.1:6000"
+            data_dir = "data"
+            bom_roots = ["library"]
+            workers = 3
+            legacy_broadcast = true
+            insecure_no_auth = true
+            [cors]
+            origins = ["https://example.org"]
+            [limits]
+            body_bytes = 2048
+            body_timeout_s = 5
+            inline_bom_bytes = 100
+            queued_tasks = 4
+            uploaded_boms = 5
+            connections = 6
+            subscriptions_per_connection = 7
+            waiting_messages = 8
+            shutdown_s = 9
+            "#,
+        )
+        .expect("every key is known");
+        assert_eq!(settings.listen.port(), 6000);
+        assert_eq!(settings.workers, 3);
+        assert!(settings.legacy_broadcast && settings.insecure_no_auth);
+        assert_eq!(settings.cors.origins, ["https://example.org"]);
+        let limits = settings.limits;
+        assert_eq!((limits.body_bytes, limits.body_timeout_s, limits.inline_bom_bytes), (2048, 5, 100));
+        assert_eq!((limits.queued_tasks, limits.uploaded_boms, limits.connections), (4, 5, 6));
+        let rest = (limits.subscriptions_per_connection, limits.waiting_messages, limits.shutdown_s);
+        assert_eq!(rest, (7, 8, 9));
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let settings = parse("").expect("nothing is required");
+        assert_eq!(settings.listen, SocketAddr::from(([127, 0, 0, 1], 5000)));
+        assert!(!settings.legacy_broadcast && settings.is_loopback());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let cases = [
+            ("lisen = \"127.0.0.1:1\"", "unknown key `lisen`, did you mean `listen`?"),
+            ("[limits]\nbody_byte = 1", "unknown key `limits.body_byte`, did you mean `body_bytes`?"),
+            ("[cors]\nfrogs = 1", "unknown key `cors.frogs`; known here: origins"),
+            ("workers = 0", "`workers` is 0; allowed: 1 to 256"),
+            ("workers = \"many\"", "invalid type"),
+            ("listen = \"nowhere\"", "listen"),
+            ("= 3", "msgalaxy.toml"),
+        ];
+        for (text, expected) in cases {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The single place where a task becomes an experiment.
+//!
+//! The task's `spec` holds the checked problem and the settings of the search,
+//! so that a worker needs nothing but the store. What the run reports goes to
+//! the log in the order that clients rely on: `progress` 0/N, then for each
+//! iteration `iteration_complete` and `progress` together with the checkpoint
+//! in one commit, then the message about the images.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use experiment::{Control as RunControl, Evaluation, Hooks, RunRequest, Settings};
+use model::{Problem, Satellite};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tasks::{Control, Engine, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
+
+/// Directory of all results under the data directory.
+pub(crate) const EXPERIMENTS: &str = "experiments";
+
+/// Pause between two fractional `progress` events of one long iteration.
+const FRACTION_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a worker is given.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    /// The problem, checked.
+    pub(crate) satellite: Satellite,
+    /// The search.
+    pub(crate) settings: Settings,
+    /// What the input's reader would like the user to look at.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// Runs tasks whose results go under `data_dir`. `engine` is filled once the
+/// engine, which needs this function to start, stands.
+pub(crate) fn job(data_dir: PathBuf, engine: Arc<OnceLock<Engine>>) -> JobFunction {
+    Arc::new(move |context: &JobContext| {
+        let told = told_so_far(context, &engine);
+        run(context, &data_dir, told)
+    })
+}
+
+/// Directory of a task, the same for every run of it: `run_YYYYMMDD_HHMMSS_`
+/// of its creation, then the random end of its id.
+pub(crate) fn dir_name(created_at: &str, task_id: &str) -> String {
+    let digits: String = created_at.chars().filter(char::is_ascii_digit).take(14).collect();
+    let (date, time) = digits.split_at(digits.len().min(8));
+    let plain: Vec<char> = task_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let short: String = plain[plain.len().saturating_sub(8)..].iter().collect();
+    format!("{EXPERIMENTS}/run_{date}_{time}_{short}")
+}
+
+/// What clients were already told by an earlier run of the task that was
+/// interrupted, so that nothing is said twice and the percentage never falls.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    started: bool,
+    visualizing: bool,
+    percent: f64,
+    score: Option<Value>,
+}
+
+impl Told {
+    fn new(progress: Option<&Value>, last_iteration: Option<&Value>) -> Told {
+        let percent = |progress: &Value| progress.get("progress_percent").and_then(Value::as_f64);
+        Told {
+            score: last_iteration.and_then(|iteration| iteration.pointer("/metrics/score")).cloned(),
+            started: progress.is_some(),
+            visualizing: progress.is_some_and(|progress| progress.get("message").is_some()),
+            percent: progress.and_then(percent).unwrap_or(0.0),
+        }
+    }
+}
+
+fn told_so_far(context: &JobContext, engine: &OnceLock<Engine>) -> Told {
+    // A worker may be quicker than the one who opened the engine.
+    let engine = engine.wait();
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Told::default() };
+    let task = runtime.block_on(engine.task(&context.task_id));
+    task.map(|task| Told::new(task.progress.as_ref(), task.last_iteration.as_ref())).unwrap_or_default()
+}
+
+fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<JobSuccess, JobFailure> {
+    let failed = |code: &str, error: String| JobFailure::Failed { code: code.to_owned(), error };
+    let spec: Spec = Spec::deserialize(&context.spec)
+        .map_err(|error| failed("task.spec_unreadable", format!("the stored task cannot be read: {error}")))?;
+    let dir_name = dir_name(&context.created_at, &context.task_id);
+    let dir = data_dir.join(&dir_name);
+    let request = RunRequest {
+        satellite: &spec.satellite,
+        settings: &spec.settings,
+        dir: &dir,
+        dir_name: &dir_name,
+        checkpoint: context.checkpoint.as_deref(),
+    };
+    let mut reporter = Reporter::new(context, &spec, told);
+    match experiment::run(&request, &mut reporter) {
+        Ok(_) if reporter.abandoned() => Err(JobFailure::Yielded),
+        Ok(summary) => Ok(JobSuccess {
+            result: json!({
+                "experiment_dir": dir_name,
+                "final_iteration": summary.final_iteration,
+                "num_components": summary.num_components,
+                "feasible": summary.feasible,
+                "seed": summary.seed,
+                "score": reporter.told.score,
+                "stop_reason": summary.stop_reason,
+            }),
+            message: "Optimization completed successfully".to_owned(),
+        }),
+        Err(experiment::Error::Abandoned) => Err(JobFailure::Yielded),
+        Err(error) => Err(failed(failure_code(&error), error.to_string())),
+    }
+}
+
+/// Stable codes of what can go wrong in a run.
+fn failure_code(error: &experiment::Error) -> &'static str {
+    match error {
+        experiment::Error::Write { .. } => "experiment.write_failed",
+        experiment::Error::Checkpoint { .. } => "experiment.checkpoint_unusable",
+        experiment::Error::Abandoned => "experiment.abandoned",
+        #[allow(unreachable_patterns)]
+        _ => "experiment.failed",
+    }
+}
+
+/// Carries what the run reports to the log.
+struct Reporter<'a> {
+    context: &'a JobContext,
+    satellite: &'a Satellite,
+    max_iterations: u32,
+    told: Told,
+    last_fraction: Option<Instant>,
+    control: Control,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(context: &'a JobContext, spec: &'a Spec, told: Told) -> Self {
+        let (satellite, max_iterations) = (&spec.satellite, spec.settings.max_iterations);
+        Reporter { context, satellite, max_iterations, told, last_fraction: None, control: context.control() }
+    }
+
+    fn commit(&mut self, events: Vec<NewEvent>, checkpoint: Option<&[u8]>) -> RunControl {
+        self.control = self.context.commit(events, checkpoint.map(<[u8]>::to_vec));
+        self.as_run_control()
+    }
+
+    fn as_run_control(&self) -> RunControl {
+        match self.control {
+            Control::Continue => RunControl::Continue,
+            Control::Cancel | Control::Yield => RunControl::Stop,
+        }
+    }
+
+    fn progress_event(&mut self, done: u32, percent: f64) -> NewEvent {
+        self.told.percent = self.told.percent.max(percent);
+        NewEvent::progress(json!({
+            "current_iteration": done,
+            "max_iterations": self.max_iterations,
+            "progress_percent": to_a_tenth(self.told.percent),
+        }))
+    }
+}
+
+impl Hooks for Reporter<'_> {
+    fn started(&mut self, _evaluation: &Evaluation) -> RunControl {
+        if self.told.started {
+            self.control = self.context.control();
+            return self.as_run_control();
+        }
+        self.told.started = true;
+        let event = self.progress_event(0, 0.0);
+        self.commit(vec![event], None)
+    }
+
+    fn progress(&mut self, number: u32, fraction: f64) -> RunControl {
+        let now = Instant::now();
+        let due = *self.last_fraction.get_or_insert(now) + FRACTION_PAUSE;
+        let done = number.saturating_sub(1);
+        let percent = 100.0 * (f64::from(done) + fraction.clamp(0.0, 1.0)) / f64::from(self.max_iterations);
+        if now < due || percent <= self.told.percent {
+            self.control = self.context.control();
+            return self.as_run_control();
+        }
+        self.last_fraction = Some(now);
+        let event = self.progress_event(done, percent);
+        self.commit(vec![event], None)
+    }
+
+    fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, checkpoint: &[u8]) -> RunControl {
+        let metrics = experiment::headline_metrics(evaluation, score, self.satellite);
+        self.told.score = metrics.get("score").cloned();
+        self.last_fraction = Some(Instant::now());
+        let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }));
+        let progress = self.progress_event(number, 100.0 * f64::from(number) / f64::from(self.max_iterations));
+        self.commit(vec![complete, progress], Some(checkpoint))
+    }
+
+    fn visualizing(&mut self) -> RunControl {
+        if self.told.visualizing {
+            return RunControl::Continue;
+        }
+        self.told.visualizing = true;
+        let event = NewEvent::progress(json!({
+            "message": "Generating visualizations...",
+            "progress_percent": to_a_tenth(self.told.percent),
+        }));
+        self.commit(vec![event], None)
+    }
+
+    fn abandoned(&self) -> bool {
+        self.control == Control::Yield || self.context.control() == Control::Yield
+    }
+
+    fn now(&self) -> String {
+        now()
+    }
+}
+
+/// Now, RFC 3339, UTC with `+00:00` and milliseconds.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string()
+}
+
+/// 0 to 100, to a tenth; without a fraction when there is none.
+fn to_a_tenth(value: f64) -> Value {
+    let tenths = (value.clamp(0.0, 100.0) * 10.0).round() as u32;
+    if tenths.is_multiple_of(10) { Value::from(tenths / 10) } else { Value::from(f64::from(tenths) / 10.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Recorder(Arc<Mutex<Vec<(NewEvent, bool)>>>);
+
+    impl tasks::Reporter for Recorder {
+        fn commit(&self, events: Vec<NewEvent>, checkpoint: Option<Vec<u8>>) -> Control {
+            let mut log = self.0.lock().expect("not poisoned");
+            log.extend(events.into_iter().map(|event| (event, checkpoint.is_some())));
+            Control::Continue
+        }
+        fn control(&self) -> Control {
+            Control::Continue
+        }
+    }
+
+    fn context(recorder: &Recorder) -> JobContext {
+        JobContext::new(
+            "0197f000-0000-7000-8000-0000deadbeef".to_owned(),
+            "2026-11-24T05:48:18.123+00:00".to_owned(),
+            Value::Null,
+            None,
+            Box::new(recorder.clone()),
+        )
+    }
+
+    fn satellite() -> Satellite {
+        let text = model::template::bom_template(model::BomFormat::Json);
+        let bom = model::parse_bom(text.as_bytes(), model::BomFormat::Json).expect("the template is sound").value;
+        model::assemble(Some(&bom), &model::SystemConfig::default(), &model::LimitSet::default())
+            .expect("the template is a satellite")
+            .value
+    }
+
+    #[test]
+    fn the_directory_is_named_by_creation_and_id() {
+        let name = dir_name("2026-11-24T05:48:18.123+00:00", "0197f000-0000-7000-8000-0000deadbeef");
+        assert_eq!(name, "experiments/run_20261124_054818_deadbeef");
+    }
+
+    #[test]
+    fn a_resumed_run_repeats_nothing_and_its_percentage_does_not_fall() {
+        let recorder = Recorder::default();
+        let context = context(&recorder);
+        let told = Told::new(
+            Some(&json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 47.5})),
+            Some(&json!({"iteration": 4, "metrics": {"score": 1.25}})),
+        );
+        assert_eq!(told, Told { started: true, visualizing: false, percent: 47.5, score: Some(json!(1.25)) });
+        let spec = Spec {
+            satellite: satellite(),
+            settings: Settings { max_iterations: 10, convergence_threshold: 0.0, seed: 0 },
+            warnings: Vec::new(),
+        };
+        let mut reporter = Reporter::new(&context, &spec, told);
+        reporter.last_fraction = Instant::now().checked_sub(FRACTION_PAUSE);
+        reporter.progress(5, 0.1);
+        assert!(recorder.0.lock().expect("not poisoned").is_empty());
+        reporter.progress(5, 0.9);
+        reporter.visualizing();
+        reporter.visualizing();
+        let log = recorder.0.lock().expect("not poisoned");
+        let data: Vec<&Value> = log.iter().map(|(event, _)| &event.data).collect();
+        assert_eq!(
+            data,
+            [
+                &json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 49}),
+                &json!({"message": "Generating visualizations...", "progress_percent": 49}),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_task_that_drew_images_when_it_was_interrupted_says_so_once() {
+        let told = Told::new(Some(&json!({"message": "Generating visualizations...", "progress_percent": 60})), None);
+        assert_eq!(told, Told { started: true, visualizing: true, percent: 60.0, score: None });
+        assert_eq!(Told::new(None, None), Told::default());
+    }
+
+    #[test]
+    fn whole_numbers_have_no_fraction_on_the_wire() {
+        assert_eq!(to_a_tenth(50.0).to_string(), "50");
+        assert_eq!(to_a_tenth(100.0 / 3.0).to_string(), "33.3");
+        assert_eq!(to_a_tenth(-0.00001).to_string(), "0");
+        assert_eq!(to_a_tenth(100.0).to_string(), "100");
+    }
+}

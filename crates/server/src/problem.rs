@@ -1,0 +1,171 @@
+//! The one file that maps what goes wrong to HTTP statuses and codes.
+//!
+//! Every answer that is not a success is `{error, code, problems, request_id}`.
+//! A handler returns an [`ApiError`]; the outermost layer gives it the request
+//! id and turns it into the body.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use model::Problem;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Carries the request id in every answer.
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The answer to a request that cannot be fulfilled.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: String,
+    error: String,
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    code: &'a str,
+    problems: &'a [Problem],
+    request_id: &'a str,
+}
+
+impl ApiError {
+    /// An answer with a status of its own choice.
+    pub(crate) fn new(status: StatusCode, code: impl Into<String>, error: impl Into<String>) -> Self {
+        ApiError { status, code: code.into(), error: error.into(), problems: Vec::new() }
+    }
+
+    /// 400: the client can mend it.
+    pub(crate) fn bad_request(code: impl Into<String>, error: impl Into<String>) -> Self {
+        ApiError::new(StatusCode::BAD_REQUEST, code, error)
+    }
+
+    /// 404 for a route that does not exist.
+    pub(crate) fn not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", "Not found")
+    }
+
+    /// 404 for a task that does not exist.
+    pub(crate) fn task_not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "task_not_found", "Task not found")
+    }
+
+    /// 400 for what only a finished task has.
+    pub(crate) fn task_not_completed() -> Self {
+        ApiError::bad_request("task_not_completed", "Task not completed")
+    }
+
+    /// 501 for routes of the contract whose capability is not there yet.
+    pub(crate) fn not_implemented_yet(what: &str) -> Self {
+        ApiError::new(StatusCode::NOT_IMPLEMENTED, "not_implemented_yet", format!("{what} is not implemented yet"))
+    }
+
+    /// 500: a fault of ours. What happened goes to the log, not to the client.
+    pub(crate) fn internal(log: impl std::fmt::Display) -> Self {
+        tracing::error!("internal error: {log}");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal server error")
+    }
+
+    /// The same with the problems found in the input.
+    pub(crate) fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.problems = problems;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// For people.
+    pub(crate) fn message(&self) -> &str {
+        &self.error
+    }
+
+    /// For programs.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<tasks::Error> for ApiError {
+    fn from(error: tasks::Error) -> Self {
+        match error {
+            tasks::Error::UnknownTask { .. } => ApiError::task_not_found(),
+            tasks::Error::Conflict { .. } => {
+                ApiError::new(StatusCode::CONFLICT, "task_status_conflict", error.to_string())
+            }
+            tasks::Error::QueueFull { .. } => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "queue_full", error.to_string())
+            }
+            other => ApiError::internal(other),
+        }
+    }
+}
+
+/// Outermost layer: names the request and writes the body of every refusal,
+/// also of those that come from inside the framework without one.
+pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
+    let request_id = Uuid::now_v7().to_string();
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    if let Some(error) = refusal(&response, &path) {
+        tracing::info!(%request_id, %method, %path, status = error.status.as_u16(), code = error.code, "refused");
+        let body = Body {
+            error: &error.error,
+            code: &error.code,
+            problems: &error.problems,
+            request_id: &request_id,
+        };
+        let mut rewritten = (error.status, Json(body)).into_response();
+        for (name, value) in response.headers() {
+            if name != axum::http::header::CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
+                rewritten.headers_mut().append(name, value.clone());
+            }
+        }
+        response = rewritten;
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), value);
+    }
+    response
+}
+
+/// Identity of a request, for log lines of handlers.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+fn refusal(response: &Response, path: &str) -> Option<ApiError> {
+    if let Some(error) = response.extensions().get::<ApiError>() {
+        return Some(error.clone());
+    }
+    let status = response.status();
+    // Engine.IO answers in its own protocol.
+    if path.starts_with("/socket.io") || !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let code = match status {
+        StatusCode::REQUEST_TIMEOUT => "request_timeout",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+        StatusCode::NOT_FOUND => "not_found",
+        status if status.is_server_error() => "internal",
+        _ => "bad_request",
+    };
+    let text = status.canonical_reason().unwrap_or("Request refused");
+    Some(ApiError::new(status, code, text))
+}

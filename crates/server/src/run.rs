@@ -1,0 +1,130 @@
+//! Start, serve, stop.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tasks::{Engine, EngineSettings};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::jobs;
+use crate::paths::Paths;
+use crate::routes;
+use crate::state::AppState;
+
+/// The store in the data directory.
+const STORE: &str = "msgalaxy.db";
+/// A worker that does not renew its lease for this long has lost it.
+const LEASE: Duration = Duration::from_secs(15);
+/// Runs without a new checkpoint after which a task fails.
+const MAX_ATTEMPTS: u32 = 5;
+/// The system ends a connection whose peer acknowledges nothing for this long.
+const TCP_STALL: Duration = Duration::from_secs(90);
+/// Time for answers in flight once everything else has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Why a server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Others could reach a server that asks nobody who they are.
+    #[error("refusing to listen on {listen} without authentication: anybody who reaches it could use it; listen on 127.0.0.1, or pass --insecure-no-auth if that is meant")]
+    NoAuth {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// A directory cannot be used.
+    #[error("cannot use the data directory {path}: {source}")]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] tasks::Error),
+    /// The listener failed.
+    #[error("cannot serve: {0}")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Serves on `listener` until `shutdown` resolves, then stops within the
+/// configured time: running tasks reach a checkpoint and are released, clients
+/// are disconnected, nothing that was acknowledged is lost.
+/// `ready` gets the address once requests are answered.
+pub async fn run(
+    mut settings: Settings,
+    listener: TcpListener,
+    ready: oneshot::Sender<SocketAddr>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    settings.listen = listener.local_addr()?;
+    check(&settings)?;
+    let data_dir = |source| Error::DataDir { path: settings.data_dir.clone(), source };
+    let paths = Paths::open(&settings).map_err(data_dir)?;
+
+    let known_engine = Arc::new(OnceLock::new());
+    let job = jobs::job(paths.data_dir().to_owned(), known_engine.clone());
+    let engine_settings = EngineSettings {
+        workers: settings.workers,
+        lease: LEASE,
+        max_attempts: MAX_ATTEMPTS,
+        max_queued: settings.limits.queued_tasks,
+        ..EngineSettings::sqlite(&paths.data_dir().join(STORE))
+    };
+    let engine = Engine::open(engine_settings, job).await?;
+    // Jobs wait for this: a resumed one asks what clients were already told.
+    let _ = known_engine.set(engine.clone());
+
+    let address = settings.listen;
+    let grace = settings.limits.shutdown();
+    let draining = CancellationToken::new();
+    let state = AppState::new(engine.clone(), settings, paths, draining.clone());
+    let stop_accepting = CancellationToken::new();
+    let serve = axum::serve(listener.tap_io(tune), routes::router(state))
+        .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
+        .into_future();
+    let mut serve = std::pin::pin!(serve);
+    // Nobody may want to know; connections wait in the listener until served.
+    let _ = ready.send(address);
+
+    tokio::select! {
+        served = &mut serve => served?,
+        () = shutdown => {
+            tracing::info!("shutting down");
+            // Clients still hear what the last reports of the jobs bring.
+            let stop = async {
+                engine.shutdown(grace).await;
+                stop_accepting.cancel();
+                draining.cancel();
+            };
+            let _ = tokio::join!(stop, tokio::time::timeout(grace + LAST_ANSWERS, &mut serve));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the settings may be served at all.
+pub fn check(settings: &Settings) -> Result<(), Error> {
+    if settings.is_loopback() || settings.insecure_no_auth {
+        return Ok(());
+    }
+    Err(Error::NoAuth { listen: settings.listen })
+}
+
+/// Small messages leave at once, and a peer that vanished is noticed.
+fn tune(stream: &mut TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("TCP_NODELAY: {error}");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&*stream).set_tcp_user_timeout(Some(TCP_STALL)) {
+        tracing::debug!("TCP_USER_TIMEOUT: {error}");
+    }
+}
