@@ -129,8 +129,8 @@ export interface ConstraintState {
   /** Positive is good. */
   margin: number;
   unit: string;
-  /** Ids of the components concerned. */
-  subject?: string[] | string | null;
+  /** Ids of the components concerned; none for the satellite as a whole. */
+  subject?: string[];
   violations: number;
 }
 

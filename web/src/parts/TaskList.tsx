@@ -91,7 +91,7 @@ function TaskRow({ task }: { task: Task }) {
         <Status status={task.status} />
         <span class="task-bom">{bomName(task) ?? t('tasks.inline')}</span>
         <span class="task-iteration num">
-          {isTerminal(task.status) ? `${iteration}` : `${iteration}/${maxIterations(task)} · ${number(percentOf(task), 0)}%`}
+          {isTerminal(task.status) ? `${t('tasks.col.iteration')} ${iteration}` : `${iteration}/${maxIterations(task)} · ${number(percentOf(task), 0)}%`}
         </span>
         <span class="task-result">{resultText(task)}</span>
         <time class="task-created num" dateTime={task.created_at} title={moment(task.created_at)}>

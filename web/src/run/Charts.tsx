@@ -77,7 +77,7 @@ function ChartView({ run, chart }: { run: RunModel; chart: Chart }) {
       const iteration = index === null || index === undefined ? undefined : run.series.iterations[index];
       if (iteration !== undefined) run.picked.value = iteration;
     });
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: element.clientHeight }));
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -112,8 +112,6 @@ function ChartView({ run, chart }: { run: RunModel; chart: Chart }) {
   );
 }
 
-const HEIGHT = 112;
-
 function options(element: HTMLElement): uPlotClass.Options {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string): string => style.getPropertyValue(name).trim();
@@ -126,14 +124,14 @@ function options(element: HTMLElement): uPlotClass.Options {
   const whole = (_: unknown, values: number[]): string[] => values.map((value) => (Number.isInteger(value) ? String(value) : ''));
   return {
     width: element.clientWidth,
-    height: HEIGHT,
+    height: element.clientHeight,
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'iterations' }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: spread } },
     axes: [
       { ...axis, size: 22, gap: 3, values: whole },
-      { ...axis, size: 42, gap: 4, space: 28, values: (_, values) => values.map((value) => number(value, tickDecimals(values))) },
+      { ...axis, size: 42, gap: 4, space: 24, values: (_, values) => values.map((value) => number(value, tickDecimals(values))) },
     ],
     series: [
       {},

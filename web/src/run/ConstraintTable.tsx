@@ -2,13 +2,13 @@ import type { ConstraintState } from '@msgalaxy/client';
 import { signed, short, unitText } from '../format';
 import { t, textOr } from '../i18n';
 import { Icon } from '../parts/Icon';
-import { byUrgency, constraintLevel, type Level, marginShare, subjectText } from './constraints';
+import { constraintLevel, type Level, marginShare, subjectText } from './constraints';
 import type { RunModel } from './model';
 
 /** Every limit and how the shown layout stands to it. */
 export function ConstraintTable({ run }: { run: RunModel }) {
   const state = run.layout.state.value;
-  const constraints = byUrgency(state?.metadata.constraints ?? []);
+  const constraints = state?.metadata.constraints ?? [];
   return (
     <section class="card" aria-labelledby="constraints-title" data-testid="constraints">
       <div class="card-head">

@@ -16,7 +16,7 @@ const labels = signal(true);
 const hovered = signal<string | null>(null);
 
 /** More names than this would cover the boxes. */
-const MAX_LABELS = 30;
+const MAX_LABELS = 16;
 
 /** The layout of the shown iteration: a drawing to turn, a slider through the iterations, and a table that says the same. */
 export function LayoutPanel({ run }: { run: RunModel }) {

@@ -71,6 +71,7 @@ function RunHead({ run, task }: { run: RunModel; task: Task }) {
         </span>
         <code class="run-id">{task.id}</code>
       </div>
+      <div class="run-actions">{ended ? <RunAgain task={task} /> : <Cancel run={run} />}</div>
       <div class="run-progress">
         <div
           class={`bar bar-${task.status}`}
@@ -85,6 +86,7 @@ function RunHead({ run, task }: { run: RunModel; task: Task }) {
             <rect class="bar-fill" width={percent} height="1" />
           </svg>
         </div>
+        <div class="run-line">
         <dl class="run-facts num">
           <div>
             <dt>{t('run.iteration')}</dt>
@@ -107,12 +109,10 @@ function RunHead({ run, task }: { run: RunModel; task: Task }) {
             </div>
           )}
         </dl>
-      </div>
-      <div class="run-actions">
-        <p class="muted small" role="status">
+        <p class="run-step" role="status">
           {ended ? '' : stepText(task)}
         </p>
-        {ended ? <RunAgain task={task} /> : <Cancel run={run} />}
+        </div>
       </div>
     </section>
   );

@@ -12,16 +12,9 @@ export function constraintLevel({ margin, limit, violations }: ConstraintState):
   return limit !== 0 && margin < TIGHT_SHARE * Math.abs(limit) ? 'tight' : 'met';
 }
 
-/** Violated ones first, then in the order of the server. */
-export function byUrgency(constraints: readonly ConstraintState[]): ConstraintState[] {
-  const rank: Record<Level, number> = { violated: 0, tight: 1, met: 2 };
-  return [...constraints].sort((a, b) => rank[constraintLevel(a)] - rank[constraintLevel(b)]);
-}
-
 /** Ids of the components that a constraint's number belongs to. */
 export function subjectText({ subject }: ConstraintState): string {
-  if (typeof subject === 'string') return subject;
-  return Array.isArray(subject) ? subject.filter((id) => typeof id === 'string').join(' ↔ ') : '';
+  return Array.isArray(subject) ? subject.join(' ↔ ') : '';
 }
 
 /** Margin as a share of the limit, from -1 to 1; null where the limit is zero and no share exists. */
