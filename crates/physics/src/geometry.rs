@@ -163,7 +163,11 @@ mod tests {
             ("inside: the shortest way out", cube([0.2, 0.0, 0.0], 0.2), -0.4),
         ];
         for (name, other, expected) in cases {
-            assert!((unit.clearance_m(&other) - expected).abs() < 1e-12, "{name}: {}", unit.clearance_m(&other));
+            assert!(
+                (unit.clearance_m(&other) - expected).abs() < 1e-12,
+                "{name}: {}",
+                unit.clearance_m(&other)
+            );
             assert_eq!(unit.clearance_m(&other), other.clearance_m(&unit), "{name}");
         }
     }
@@ -176,7 +180,11 @@ mod tests {
             let center = [(phase * 0.37).sin(), (phase * 0.73).cos(), (phase * 1.13).sin()];
             let (a, b) = (cube([0.0; 3], 0.8), cube(center, 0.5));
             let general = OrientedBox::from(a).clearance_m(&OrientedBox::from(b));
-            assert!((a.clearance_m(&b) - general).abs() < 1e-12, "{center:?}: {} {general}", a.clearance_m(&b));
+            assert!(
+                (a.clearance_m(&b) - general).abs() < 1e-12,
+                "{center:?}: {} {general}",
+                a.clearance_m(&b)
+            );
         }
     }
 

@@ -5,16 +5,19 @@
 //!
 //! Read in this order.
 
-/// What an evaluation says: metrics, constraints with margins, temperatures.
-pub mod evaluation;
+/// Which limits a layout breaks, and by how much.
+pub mod constraints;
 /// From a layout to its evaluation.
 pub mod evaluate;
+/// What an evaluation says: metrics, constraints with margins, temperatures.
+pub mod evaluation;
 /// Signed clearance, containment.
 pub mod geometry;
 /// Mass, centre of mass, inertia.
 pub mod mass;
 /// Heat from Sun and Earth along a circular orbit.
 pub mod orbit;
+/// Steady temperatures of panels and components.
 pub mod thermal;
 
 /// Why the models have no answer.

@@ -1,4 +1,4 @@
-//! Steady temperatures of panels and components. Equations: docs/physics.md.
+//! Equations: docs/physics.md.
 //!
 //! Read in this order.
 
@@ -7,5 +7,28 @@ pub mod model;
 /// The linear response around a solution, for scoring many moves.
 pub mod response;
 
-pub use model::{CellArea, Model, Rectangle, Solution};
+/// Linear heat paths as a sparse matrix.
+pub mod conduction;
+/// Radiation inside the box.
+pub mod enclosure;
+/// A heat balance of nodes: what every model here comes down to.
+pub mod network;
+/// The nonlinear solve.
+pub mod newton;
+/// Flat sheets cut into cells; footprints on them.
+pub mod sheet;
+/// Exchange areas of rectangles.
+pub mod view_factor;
+
+mod factor;
+mod gmres;
+mod input;
+mod panels;
+
+pub use conduction::{Conduction, Link};
+pub use enclosure::Enclosure;
+pub use model::{Model, Solution};
+pub use network::{FixedLink, Interior, Network, STEFAN_BOLTZMANN, Surface};
+pub use newton::Field;
 pub use response::{Response, Scorer};
+pub use sheet::{CellArea, Rectangle, Sheet};
