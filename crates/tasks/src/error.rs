@@ -12,7 +12,7 @@ pub enum Error {
         task_id: String,
     },
     /// The task is in a status that does not allow the request.
-    #[error("task {task_id} is {status:?}; {request} needs {needs}")]
+    #[error("task {task_id} is {}; {request} needs {needs}", status.name())]
     Conflict {
         /// The task.
         task_id: String,

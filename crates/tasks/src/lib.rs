@@ -6,7 +6,7 @@
 //! This crate knows jobs only as a function; it does not know what a satellite
 //! is, nor that sockets exist.
 //!
-//! Read in this order.
+//! README.md says what holds. Read in this order.
 
 /// Time and ids.
 mod clock;
@@ -39,3 +39,8 @@ pub use follow::Follower;
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
 pub use settings::{EngineSettings, Messages, Surroundings};
 pub use task::{Status, Task};
+
+/// Compiles the example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

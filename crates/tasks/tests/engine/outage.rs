@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
-use tasks::{Control, EngineSettings, Error, JobFailure, JobFunction};
+use tasks::{Control, Engine, EngineSettings, Error, JobFailure, JobFunction};
 
 use crate::support::*;
 
@@ -52,8 +53,7 @@ async fn a_job_waits_through_a_short_outage_and_loses_nothing() {
             keeper.pass(k);
         }
     });
-    let settings = EngineSettings { lease: std::time::Duration::from_secs(1000), ..disk.0.settings() };
-    let engine = tasks::Engine::open(settings, job).await.unwrap();
+    let engine = disk.0.open(job).await;
     let id = engine.submit(json!({}), steps(3)).await.unwrap().id;
     gate.arrival().await;
     disk.fill().await;
@@ -84,7 +84,8 @@ async fn a_job_yields_when_the_outage_outlasts_its_lease_and_is_taken_up_after_i
         }
         success(3)
     });
-    let engine = disk.0.open(job).await;
+    let settings = EngineSettings { lease: Duration::from_millis(600), ..disk.0.settings() };
+    let engine = Engine::open(settings, job).await.unwrap();
     let id = engine.submit(json!({}), steps(3)).await.unwrap().id;
     gate.arrival().await;
     disk.fill().await;

@@ -1,10 +1,11 @@
 //! A process of its own is killed with SIGKILL at every step of a task; the
 //! next one finishes the task with no event lost or doubled.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tasks::{Control, Engine, EngineSettings, Error, JobFailure, JobFunction};
@@ -12,21 +13,43 @@ use tasks::{Control, Engine, EngineSettings, Error, JobFailure, JobFunction};
 use crate::support::*;
 
 const STORE: &str = "TASKS_TEST_CHILD_STORE";
+/// The line after which the process stands still; none: it goes on.
+const HALT: &str = "TASKS_TEST_CHILD_HALT";
 const STEPS: u64 = 4;
+
+/// With a lease that no test lives to see run out: the next process must not
+/// wait for it.
+fn settings(store: &Path) -> EngineSettings {
+    EngineSettings { lease: Duration::from_secs(86_400), ..EngineSettings::sqlite(store) }
+}
 
 /// A job that says before and after each step where it is.
 fn telling() -> JobFunction {
-    Arc::new(|context| {
-        let mut out = std::io::stdout();
+    let halt = std::env::var(HALT).unwrap_or_default();
+    let tell = move |line: String| {
+        say(&line);
+        if line == halt {
+            loop {
+                std::thread::park();
+            }
+        }
+    };
+    Arc::new(move |context| {
         for k in steps_done(context) + 1..=STEPS {
-            writeln!(out, "\nbefore {k}").unwrap();
+            tell(format!("before {k}"));
             if commit_step(context, k, STEPS) == Control::Yield {
                 return Err(JobFailure::Yielded);
             }
-            writeln!(out, "\nafter {k}").unwrap();
+            tell(format!("after {k}"));
         }
         success(STEPS)
     })
+}
+
+#[allow(clippy::print_stdout, reason = "the killing process reads it")]
+fn say(line: &str) {
+    // The test harness leaves its own line open.
+    println!("\n{line}");
 }
 
 /// The same job without a word, for the process that runs the tests.
@@ -48,7 +71,7 @@ async fn a_process_counts_to_the_end_when_nobody_kills_it() {
         Some(path) => (path.into(), telling()),
         None => (directory.path().join("tasks.db"), silent()),
     };
-    let engine = Engine::open(EngineSettings::sqlite(&path), job).await.unwrap();
+    let engine = Engine::open(settings(&path), job).await.unwrap();
     let id = match engine.tasks(1, None).await.unwrap().first() {
         Some(task) => task.id.clone(),
         None => engine.submit(json!({}), json!({})).await.unwrap().id,
@@ -63,10 +86,12 @@ struct Counter {
 }
 
 impl Counter {
-    fn start(store: &Path) -> Counter {
+    /// Starts a process that stands still after it said `halt`.
+    fn start(store: &Path, halt: &str) -> Counter {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "restart::a_process_counts_to_the_end_when_nobody_kills_it", "--nocapture"])
             .env(STORE, store)
+            .env(HALT, halt)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -101,7 +126,7 @@ impl Drop for Counter {
 }
 
 async fn finish_and_check(store: &Path) {
-    let engine = Engine::open(EngineSettings::sqlite(store), silent()).await.unwrap();
+    let engine = Engine::open(settings(store), silent()).await.unwrap();
     let id = engine.tasks(1, None).await.unwrap()[0].id.clone();
     let before = whole_log(&engine, &id).await;
     let events = to_the_end(&engine, &id).await;
@@ -111,16 +136,29 @@ async fn finish_and_check(store: &Path) {
 }
 
 #[tokio::test]
-async fn killed_at_any_step_a_task_is_finished_by_the_next_process_at_once() {
+async fn killed_before_or_after_any_step_a_task_is_finished_by_the_next_process_at_once() {
     for k in 1..=STEPS {
-        for place in ["before", "after"] {
+        for line in [format!("before {k}"), format!("after {k}")] {
             let directory = tempfile::tempdir().unwrap();
             let store = directory.path().join("tasks.db");
-            let mut counter = Counter::start(&store);
-            counter.wait_for(&format!("{place} {k}"));
+            let mut counter = Counter::start(&store, &line);
+            counter.wait_for(&line);
             counter.kill();
             finish_and_check(&store).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn killed_while_it_stores_a_step_a_task_loses_nothing() {
+    for k in 1..=STEPS {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("tasks.db");
+        let mut counter = Counter::start(&store, "");
+        counter.wait_for(&format!("before {k}"));
+        // The process is on its way through the step; where, is up to chance.
+        counter.kill();
+        finish_and_check(&store).await;
     }
 }
 
@@ -129,8 +167,9 @@ async fn killed_once_in_every_life_a_task_still_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("tasks.db");
     for k in 1..=STEPS {
-        let mut counter = Counter::start(&store);
-        counter.wait_for(&format!("after {k}"));
+        let line = format!("after {k}");
+        let mut counter = Counter::start(&store, &line);
+        counter.wait_for(&line);
         counter.kill();
     }
     finish_and_check(&store).await;
@@ -140,13 +179,13 @@ async fn killed_once_in_every_life_a_task_still_loses_nothing() {
 async fn a_store_of_a_living_process_is_refused_and_its_task_unharmed() {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("tasks.db");
-    let holder = Engine::open(EngineSettings::sqlite(&store), silent()).await.unwrap();
-    let mut counter = Counter::start(&store);
+    let holder = Engine::open(settings(&store), silent()).await.unwrap();
+    let mut counter = Counter::start(&store, "");
     // The other process gives up by itself, because this one lives.
     let status = counter.child.wait().unwrap();
     assert!(!status.success());
     drop(counter);
-    let again = Engine::open(EngineSettings::sqlite(&store), silent()).await;
+    let again = Engine::open(settings(&store), silent()).await;
     assert!(matches!(again, Err(Error::StoreInUse { .. })));
     assert_eq!(holder.count().await.unwrap(), 0);
 }

@@ -39,13 +39,15 @@ impl TestStore {
         TestStore { directory, url }
     }
 
-    /// Settings whose lease is short enough to run out in a test that waits
-    /// for it, as a takeover on PostgreSQL must.
+    /// On SQLite with a lease that never runs out by itself, however busy the
+    /// machine is. On PostgreSQL a takeover has to wait for that, so there it
+    /// is short.
     pub(crate) fn settings(&self) -> EngineSettings {
+        let short = self.url.starts_with("postgres");
         EngineSettings {
             store_url: self.url.clone(),
             workers: 2,
-            lease: Duration::from_millis(600),
+            lease: if short { Duration::from_millis(600) } else { Duration::from_secs(1000) },
             max_attempts: 3,
             max_queued: 100,
         }
@@ -67,6 +69,15 @@ impl TestStore {
         let mut connection = AnyConnection::connect(&self.url).await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+
+    /// What the store says in one number.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.url).await.unwrap();
+        let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        number
     }
 
     /// Makes every lease look as if it had run out.
