@@ -54,4 +54,5 @@ for (const { socket } of recordings) socket.emit('subscribe', { task_id: created
 const connections = await Promise.all(recordings.map((recording) => recording.report()));
 const manifest = new URL(`node_modules/${packageName}/package.json`, import.meta.url);
 const library = `socket.io-client ${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
-console.log(JSON.stringify({ library, created, connections }));
+// A closing long poll would keep the process for as long as the poll hangs.
+process.stdout.write(JSON.stringify({ library, created, connections }), () => process.exit(0));
