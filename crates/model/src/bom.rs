@@ -3,7 +3,7 @@
 //! [`parse_bom`] reads JSON, CSV and YAML, [`bom_from_value`] an object that
 //! came inside a request. Both report everything that is wrong at once.
 
-mod checks;
+pub(crate) mod checks;
 pub(crate) mod config_component;
 mod csv;
 mod entry;

@@ -83,7 +83,7 @@ fn unit_of(key: &str) -> &'static str {
 }
 
 /// Ids must be unique as written, also among entries with other errors.
-pub(super) fn ids(pointer: &str, items: &[Node], problems: &mut Problems) {
+pub(crate) fn ids(pointer: &str, items: &[Node], problems: &mut Problems) {
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (at, item) in items.iter().enumerate() {
         let Some(Content::Text(id)) = item.get("id").map(|id| &id.content) else { continue };

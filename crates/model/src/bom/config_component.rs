@@ -1,8 +1,6 @@
 use super::entry;
 use super::{BomEntry, EntryExtras};
-use crate::Problem;
 use crate::file_units::{k_from_c, m_from_mm};
-use crate::input::node::show_text;
 use crate::input::{Content, Node, Number, Problems, Subject, Table};
 
 /// Reads a component of the configuration's form:
@@ -45,24 +43,4 @@ pub(crate) fn read(node: &Node, pointer: String, number: usize, problems: &mut P
         notes: None,
         extras: EntryExtras::default(),
     })
-}
-
-/// Ids must be unique.
-pub(crate) fn check_ids(entries: &[BomEntry], pointer: &str, problems: &mut Problems) {
-    let mut seen = std::collections::HashSet::new();
-    for (at, entry) in entries.iter().enumerate() {
-        if seen.insert(entry.id.as_str()) {
-            continue;
-        }
-        problems.push(
-            Problem::error(
-                problems.code("duplicate_id"),
-                format!("组件ID不唯一: {}", entry.id),
-                format!("component ids are not unique: {}", entry.id),
-            )
-            .at(format!("{pointer}/{at}/id"))
-            .of_component(&entry.id)
-            .found(show_text(&entry.id), "each id once"),
-        );
-    }
 }

@@ -1,6 +1,6 @@
 use super::variables::expand;
 use super::{EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, Origin, SystemConfig, ThermalConfig};
-use crate::bom::{MAX_COMPONENTS, config_component, sections};
+use crate::bom::{MAX_COMPONENTS, checks, config_component, sections};
 use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
 use crate::input::{Content, Node, Number, Problems, Subject, Table, yaml};
@@ -144,7 +144,9 @@ fn geometry(section: &Table<'_>, config: &mut SystemConfig, problems: &mut Probl
         for (at, (pointer, node)) in items.into_iter().enumerate() {
             config.components.extend(config_component::read(node, pointer, at + 1, problems));
         }
-        config_component::check_ids(&config.components, &section.pointer_to("components"), problems);
+        if let Some(Content::List(nodes)) = section.get("components").map(|node| &node.content) {
+            checks::ids(&section.pointer_to("components"), nodes, problems);
+        }
     }
     config.keep_outs = sections::keep_outs(section, problems);
     if let Some(spacing) = section.number("clearance_mm", Number::within(0.0, 1e4, "mm"), problems) {

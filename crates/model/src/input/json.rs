@@ -139,9 +139,9 @@ mod tests {
                 (Content::Number(1.0), (2, 9)),
                 (Content::Number(-25.0), (2, 12)),
                 (Content::Text("a\"中".to_owned()), (3, 2)),
-                (Content::Bool(true), (3, 12)),
-                (Content::Null, (3, 18)),
-                (Content::Table(vec![]), (3, 24)),
+                (Content::Bool(true), (3, 15)),
+                (Content::Null, (3, 21)),
+                (Content::Table(vec![]), (3, 27)),
             ]
         );
     }

@@ -129,7 +129,7 @@ mod tests {
             parse("components:\n  - {id: tx, mass: 1.2}\n  - id: 'no'\n    mass: .nan\n    n: ~\n").unwrap();
         let Content::List(items) = &tree.get("components").unwrap().content else { panic!("{tree:?}") };
         let mass = items[0].get("mass").unwrap();
-        assert_eq!((mass.content.clone(), mass.place), (Content::Number(1.2), Some((2, 19))));
+        assert_eq!((mass.content.clone(), mass.place), (Content::Number(1.2), Some((2, 20))));
         assert_eq!(items[1].get("id").unwrap().content, Content::Text("no".to_owned()));
         assert!(items[1].get("n").unwrap().is_null());
         let Content::Number(mass) = items[1].get("mass").unwrap().content else { panic!("{items:?}") };
