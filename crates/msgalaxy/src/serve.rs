@@ -26,7 +26,8 @@ pub(crate) struct Options {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Exit {
-    let filter = EnvFilter::try_from_env("MSGALAXY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,server=info,tasks=info"));
+    let filter = EnvFilter::try_from_env("MSGALAXY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,server=info,tasks=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color()).init();
     let settings = match settings(options) {
         Ok(settings) => settings,
@@ -97,7 +98,8 @@ async fn stop_signal() {
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     // Without handlers the system's own action ends the process.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

@@ -162,16 +162,8 @@ pub enum Error {
     },
 }
 
-const KEYS: &[&str] = &[
-    "listen",
-    "data_dir",
-    "bom_roots",
-    "workers",
-    "legacy_broadcast",
-    "insecure_no_auth",
-    "cors",
-    "limits",
-];
+const KEYS: &[&str] =
+    &["listen", "data_dir", "bom_roots", "workers", "legacy_broadcast", "insecure_no_auth", "cors", "limits"];
 const CORS_KEYS: &[&str] = &["origins"];
 const LIMIT_KEYS: &[&str] = &[
     "body_bytes",
@@ -188,8 +180,8 @@ const LIMIT_KEYS: &[&str] = &[
 impl Settings {
     /// Reads a settings file.
     pub fn load(path: &Path) -> Result<Settings, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         Settings::parse(&text, path)
     }
 

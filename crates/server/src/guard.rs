@@ -75,7 +75,9 @@ impl Guard {
             if let Some(name) = FORWARDING.iter().find(|name| headers.contains_key(**name)) {
                 return forbidden(
                     "forwarded_not_allowed",
-                    format!("header {name}: a server without authentication does not stand behind a proxy; start it with --insecure-no-auth to allow it"),
+                    format!(
+                        "header {name}: a server without authentication does not stand behind a proxy; start it with --insecure-no-auth to allow it"
+                    ),
                 );
             }
             // A name that somebody else's DNS points to this machine.
@@ -178,7 +180,8 @@ mod tests {
         for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "app.localhost", "127.8.0.1"] {
             assert_eq!(code(&guard, Method::GET, "/api/health", &[("host", host)]), None, "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example:5000", "10.0.0.1:5000", "127.0.0.1.nip.example"] {
+        for host in ["evil.example", "localhost.evil.example:5000", "10.0.0.1:5000", "127.0.0.1.nip.example"]
+        {
             let found = code(&guard, Method::GET, "/api/health", &[("host", host)]);
             assert_eq!(found.as_deref(), Some("host_not_allowed"), "{host}");
         }

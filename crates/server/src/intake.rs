@@ -2,7 +2,6 @@
 //! its search. Everything that is wrong is told at once; nothing that is wrong
 //! becomes a task.
 
-use experiment::Settings;
 use model::config::Origin;
 use model::{Bom, BomError, BomFormat, Checked, Language, LimitSet, Problem, SystemConfig};
 use serde_json::{Map, Value};
@@ -11,16 +10,10 @@ use crate::jobs::Spec;
 use crate::paths::{Lookup, Paths};
 use crate::problem::ApiError;
 use crate::request::too_large;
+use crate::wishes::{MAX_ITERATIONS, MAX_SEED, SearchWishes};
 
 /// Configuration used when the client names none.
-const DEFAULT_CONFIG: &str = "config/system.yaml";
-const DEFAULT_ITERATIONS: u32 = 20;
-const MAX_ITERATIONS: u64 = 10_000;
-const DEFAULT_THRESHOLD: f64 = 0.01;
-/// Seed of a task that names none: equal requests give equal layouts.
-const DEFAULT_SEED: u64 = 0;
-/// Larger integers are not exact in every client's numbers.
-const MAX_SEED: u64 = 1 << 53;
+const DEFAULT_CONFIG: &str = model::examples::SYSTEM_YAML_PATH;
 
 /// A request that can be run.
 #[derive(Debug)]
@@ -41,7 +34,12 @@ pub(crate) struct Texts {
 }
 
 /// Reads and checks a request. Blocks: it reads files.
-pub(crate) fn read(paths: &Paths, inline_bom_bytes: usize, body: &[u8], texts: Texts) -> Result<Order, ApiError> {
+pub(crate) fn read(
+    paths: &Paths,
+    inline_bom_bytes: usize,
+    body: &[u8],
+    texts: Texts,
+) -> Result<Order, ApiError> {
     let config = object(body)?;
     let mut fields = Fields { body: &config, problems: Vec::new() };
     let max_iterations = fields.max_iterations();
@@ -58,7 +56,9 @@ pub(crate) fn read(paths: &Paths, inline_bom_bytes: usize, body: &[u8], texts: T
     let mut refusals = Refusals { texts, request: fields.problems, bom: None, config: Vec::new() };
     let mut warnings = Vec::new();
     let bom = match (inline, bom_file) {
-        (Some(bom), _) if bom.to_string().len() > inline_bom_bytes => return Err(too_large(inline_bom_bytes)),
+        (Some(bom), _) if bom.to_string().len() > inline_bom_bytes => {
+            return Err(too_large(inline_bom_bytes));
+        }
         (Some(bom), _) => refusals.bom("/bom", model::bom_from_value(bom), &mut warnings),
         (None, Some(name)) => refusals.bom("", bom_file_content(paths, name), &mut warnings),
         (None, None) => None,
@@ -93,12 +93,7 @@ pub(crate) fn read(paths: &Paths, inline_bom_bytes: usize, body: &[u8], texts: T
             return Err(refusals.into_error());
         }
     };
-    let search = &system.optimization;
-    let settings = Settings {
-        max_iterations: max_iterations.or(search.max_iterations).unwrap_or(DEFAULT_ITERATIONS),
-        convergence_threshold: convergence_threshold.or(search.convergence_threshold).unwrap_or(DEFAULT_THRESHOLD),
-        seed: seed.or(search.seed).unwrap_or(DEFAULT_SEED),
-    };
+    let settings = SearchWishes { max_iterations, convergence_threshold, seed }.settings(&system);
     Ok(Order { spec: Spec { satellite, settings, warnings }, config })
 }
 
@@ -138,7 +133,6 @@ impl Refusals {
         let is_yaml = name.to_lowercase().ends_with(".yaml") || name.to_lowercase().ends_with(".yml");
         let bytes = match paths.read(name) {
             Lookup::Found(bytes) if is_yaml => bytes,
-            Lookup::Missing if config_path.is_none() => return None,
             Lookup::TooLarge { .. } | Lookup::Found(_) | Lookup::Missing => {
                 self.config.push(
                     Problem::error(
@@ -229,9 +223,10 @@ fn object(body: &[u8]) -> Result<Value, ApiError> {
         return Err(required());
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
-        let problem = Problem::error("request.invalid_json", "请求体不是有效的JSON", "the request body is not JSON")
-            .on_line(Some((error.line() as u64, error.column() as u64)))
-            .found(error.to_string(), "a JSON object");
+        let problem =
+            Problem::error("request.invalid_json", "请求体不是有效的JSON", "the request body is not JSON")
+                .on_line(Some((error.line() as u64, error.column() as u64)))
+                .found(error.to_string(), "a JSON object");
         required().with_problems(vec![problem])
     })?;
     let falsy = match &value {
@@ -247,8 +242,12 @@ fn object(body: &[u8]) -> Result<Value, ApiError> {
     }
     if !value.is_object() {
         let found: String = value.to_string().chars().take(100).collect();
-        let problem = Problem::error("request.wrong_type", "请求体必须是JSON对象", "the request body must be a JSON object")
-            .found(found, "{\"bom_file\": \"...\"}");
+        let problem = Problem::error(
+            "request.wrong_type",
+            "请求体必须是JSON对象",
+            "the request body must be a JSON object",
+        )
+        .found(found, "{\"bom_file\": \"...\"}");
         return Err(ApiError::bad_request("request.invalid", "the request body must be a JSON object")
             .with_problems(vec![problem]));
     }
@@ -264,13 +263,19 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// A field that is there; null counts as absent.
     fn get(&self, key: &str) -> Option<&'a Value> {
-        self.body.as_object().and_then(|fields: &Map<String, Value>| fields.get(key)).filter(|value| !value.is_null())
+        self.body
+            .as_object()
+            .and_then(|fields: &Map<String, Value>| fields.get(key))
+            .filter(|value| !value.is_null())
     }
 
-    fn wrong<T>(&mut self, key: &str, found: &Value, allowed: &str) -> Option<T> {
+    fn wrong<T>(&mut self, key: &str, found: &Value, allowed: [&str; 2]) -> Option<T> {
+        let [allowed_zh, allowed] = allowed;
         let found: String = found.to_string().chars().take(100).collect();
-        let (message_zh, message_en) =
-            (format!("{key} 为 {found}，允许: {allowed}"), format!("{key} is {found}; allowed: {allowed}"));
+        let (message_zh, message_en) = (
+            format!("{key} 为 {found}，允许: {allowed_zh}"),
+            format!("{key} is {found}; allowed: {allowed}"),
+        );
         self.problems.push(
             Problem::error(format!("request.{key}"), message_zh, message_en)
                 .at(format!("/{key}"))
@@ -281,9 +286,9 @@ impl<'a> Fields<'a> {
 
     fn max_iterations(&mut self) -> Option<u32> {
         let value = self.get("max_iterations")?;
-        match value.as_u64() {
-            Some(number) if (1..=MAX_ITERATIONS).contains(&number) => u32::try_from(number).ok(),
-            _ => self.wrong("max_iterations", value, "an integer from 1 to 10000"),
+        match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) if (1..=MAX_ITERATIONS).contains(&number) => Some(number),
+            _ => self.wrong("max_iterations", value, ["1 到 10000 的整数", "an integer from 1 to 10000"]),
         }
     }
 
@@ -291,7 +296,11 @@ impl<'a> Fields<'a> {
         let value = self.get("convergence_threshold")?;
         match value.as_f64() {
             Some(number) if number.is_finite() && number >= 0.0 => Some(number),
-            _ => self.wrong("convergence_threshold", value, "a number, 0 or more (0 never ends early)"),
+            _ => self.wrong(
+                "convergence_threshold",
+                value,
+                ["不小于 0 的数（0 表示从不提前结束）", "a number, 0 or more (0 never ends early)"],
+            ),
         }
     }
 
@@ -299,7 +308,11 @@ impl<'a> Fields<'a> {
         let value = self.get("seed")?;
         match value.as_u64() {
             Some(number) if number <= MAX_SEED => Some(number),
-            _ => self.wrong("seed", value, "an integer from 0 to 9007199254740992"),
+            _ => self.wrong(
+                "seed",
+                value,
+                ["0 到 9007199254740992 的整数", "an integer from 0 to 9007199254740992"],
+            ),
         }
     }
 
@@ -319,9 +332,13 @@ impl<'a> Fields<'a> {
 
     fn conflict(&mut self) {
         self.problems.push(
-            Problem::error("request.conflict", "bom 与 bom_file 只能给出一个", "give either bom or bom_file, not both")
-                .at("/bom")
-                .found("bom and bom_file", "one of them"),
+            Problem::error(
+                "request.conflict",
+                "bom 与 bom_file 只能给出一个",
+                "give either bom or bom_file, not both",
+            )
+            .at("/bom")
+            .found("bom and bom_file", "one of them"),
         );
     }
 
@@ -329,7 +346,7 @@ impl<'a> Fields<'a> {
         let value = self.get(key)?;
         match value.as_str() {
             Some(text) if !text.is_empty() => Some(text),
-            _ => self.wrong(key, value, "a path, not empty"),
+            _ => self.wrong(key, value, ["非空路径", "a path, not empty"]),
         }
     }
 }

@@ -84,8 +84,9 @@ fn told_so_far(context: &JobContext, engine: &OnceLock<Engine>) -> Told {
 
 fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<JobSuccess, JobFailure> {
     let failed = |code: &str, error: String| JobFailure::Failed { code: code.to_owned(), error };
-    let spec: Spec = Spec::deserialize(&context.spec)
-        .map_err(|error| failed("task.spec_unreadable", format!("the stored task cannot be read: {error}")))?;
+    let spec: Spec = Spec::deserialize(&context.spec).map_err(|error| {
+        failed("task.spec_unreadable", format!("the stored task cannot be read: {error}"))
+    })?;
     let dir_name = dir_name(&context.created_at, &context.task_id);
     let dir = data_dir.join(&dir_name);
     let request = RunRequest {
@@ -189,12 +190,19 @@ impl Hooks for Reporter<'_> {
         self.commit(vec![event], None)
     }
 
-    fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, checkpoint: &[u8]) -> RunControl {
+    fn iteration(
+        &mut self,
+        number: u32,
+        evaluation: &Evaluation,
+        score: f64,
+        checkpoint: &[u8],
+    ) -> RunControl {
         let metrics = experiment::headline_metrics(evaluation, score, self.satellite);
         self.told.score = metrics.get("score").cloned();
         self.last_fraction = Some(Instant::now());
         let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }));
-        let progress = self.progress_event(number, 100.0 * f64::from(number) / f64::from(self.max_iterations));
+        let progress =
+            self.progress_event(number, 100.0 * f64::from(number) / f64::from(self.max_iterations));
         self.commit(vec![complete, progress], Some(checkpoint))
     }
 
@@ -262,7 +270,8 @@ mod tests {
 
     fn satellite() -> Satellite {
         let text = model::template::bom_template(model::BomFormat::Json);
-        let bom = model::parse_bom(text.as_bytes(), model::BomFormat::Json).expect("the template is sound").value;
+        let bom =
+            model::parse_bom(text.as_bytes(), model::BomFormat::Json).expect("the template is sound").value;
         model::assemble(Some(&bom), &model::SystemConfig::default(), &model::LimitSet::default())
             .expect("the template is a satellite")
             .value
@@ -308,7 +317,10 @@ mod tests {
 
     #[test]
     fn a_task_that_drew_images_when_it_was_interrupted_says_so_once() {
-        let told = Told::new(Some(&json!({"message": "Generating visualizations...", "progress_percent": 60})), None);
+        let told = Told::new(
+            Some(&json!({"message": "Generating visualizations...", "progress_percent": 60})),
+            None,
+        );
         assert_eq!(told, Told { started: true, visualizing: true, percent: 60.0, score: None });
         assert_eq!(Told::new(None, None), Told::default());
     }

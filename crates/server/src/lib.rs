@@ -11,11 +11,12 @@ pub mod config;
 /// Start, serve, stop.
 mod run;
 
+/// What is wanted of a search, and its defaults.
+pub mod wishes;
 /// From a request's body to a checked problem.
 mod intake;
 /// Where a task becomes an experiment.
 mod jobs;
-mod examples;
 /// Which files a client may name.
 mod paths;
 

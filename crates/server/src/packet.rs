@@ -46,11 +46,15 @@ pub(crate) fn decode(text: &str) -> Result<Incoming, Malformed> {
     let mut attachments = 0;
     if kind == 5 || kind == 6 {
         let Some((count, after)) = rest.split_once('-') else {
-            return Err(malformed("/tasks", None, "a binary packet names its attachments: 51-...".to_owned()));
+            return Err(malformed(
+                "/tasks",
+                None,
+                "a binary packet names its attachments: 51-...".to_owned(),
+            ));
         };
-        attachments = count
-            .parse()
-            .map_err(|_| malformed("/tasks", None, format!("number of attachments expected, found {count:.20}")))?;
+        attachments = count.parse().map_err(|_| {
+            malformed("/tasks", None, format!("number of attachments expected, found {count:.20}"))
+        })?;
         rest = after;
     }
     let namespace = if rest.starts_with('/') {
@@ -74,7 +78,10 @@ pub(crate) fn decode(text: &str) -> Result<Incoming, Malformed> {
         None
     } else {
         let parsed = serde_json::from_str::<Value>(rest);
-        Some(parsed.map_err(|error| malformed(&namespace, ack, format!("the payload is not JSON: {error}")))?)
+        Some(
+            parsed
+                .map_err(|error| malformed(&namespace, ack, format!("the payload is not JSON: {error}")))?,
+        )
     };
     match kind {
         0 => Ok(Incoming::Connect { namespace, auth: body }),
@@ -104,11 +111,6 @@ pub(crate) fn connect_error(namespace: &str, message: &str) -> String {
     format!("4{}{}", prefix(namespace), json!({ "message": message }))
 }
 
-/// Tells that a namespace is left.
-pub(crate) fn disconnect(namespace: &str) -> String {
-    format!("1{}", prefix(namespace))
-}
-
 /// An event with one argument.
 pub(crate) fn event(namespace: &str, name: &str, argument: &impl serde::Serialize) -> String {
     // Serializing our own types into a string cannot fail.
@@ -135,7 +137,10 @@ mod tests {
         let cases = [
             ("0/tasks,", Incoming::Connect { namespace: tasks(), auth: None }),
             ("0", Incoming::Connect { namespace: "/".to_owned(), auth: None }),
-            ("0/tasks,{\"token\":\"a\"}", Incoming::Connect { namespace: tasks(), auth: Some(json!({"token":"a"})) }),
+            (
+                "0/tasks,{\"token\":\"a\"}",
+                Incoming::Connect { namespace: tasks(), auth: Some(json!({"token":"a"})) },
+            ),
             ("0/tasks?x=1,", Incoming::Connect { namespace: tasks(), auth: None }),
             ("1/tasks,", Incoming::Disconnect { namespace: tasks() }),
             (
@@ -149,9 +154,17 @@ mod tests {
             ),
             (
                 "2/tasks,7[\"subscribe\"]",
-                Incoming::Event { namespace: tasks(), name: "subscribe".to_owned(), arguments: vec![], ack: Some(7) },
+                Incoming::Event {
+                    namespace: tasks(),
+                    name: "subscribe".to_owned(),
+                    arguments: vec![],
+                    ack: Some(7),
+                },
             ),
-            ("51-/tasks,[\"a\",{\"_placeholder\":true,\"num\":0}]", Incoming::Binary { namespace: tasks(), attachments: 1 }),
+            (
+                "51-/tasks,[\"a\",{\"_placeholder\":true,\"num\":0}]",
+                Incoming::Binary { namespace: tasks(), attachments: 1 },
+            ),
             ("3/tasks,1[]", Incoming::Ack),
         ];
         for (text, expected) in cases {
@@ -161,7 +174,9 @@ mod tests {
 
     #[test]
     fn names_what_is_malformed_and_keeps_the_ack_id() {
-        for text in ["", "9", "x", "5", "5x-", "2/tasks,", "2/tasks,{}", "2/tasks,[]", "2/tasks,[1]", "4/tasks,{}"] {
+        for text in
+            ["", "9", "x", "5", "5x-", "2/tasks,", "2/tasks,{}", "2/tasks,[]", "2/tasks,[1]", "4/tasks,{}"]
+        {
             assert!(decode(text).is_err(), "{text}");
         }
         let found = decode("2/tasks,12[\"subscribe\",").expect_err("the JSON ends early");
@@ -176,6 +191,5 @@ mod tests {
         assert_eq!(connect_error("/x", "Invalid namespace"), "4/x,{\"message\":\"Invalid namespace\"}");
         assert_eq!(event("/tasks", "a", &json!({"b":1})), "2/tasks,[\"a\",{\"b\":1}]");
         assert_eq!(ack("/tasks", 7, &json!({})), "3/tasks,7[{}]");
-        assert_eq!(disconnect("/tasks"), "1/tasks,");
     }
 }

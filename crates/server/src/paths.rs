@@ -104,7 +104,7 @@ impl Paths {
 /// The example files that come with the program, found by the path they have
 /// in its source.
 fn embedded(name: &str) -> Option<&'static str> {
-    crate::examples::file(name.trim_start_matches("./"))
+    model::examples::embedded_file(name.trim_start_matches("./"))
 }
 
 #[cfg(test)]
@@ -128,7 +128,8 @@ mod tests {
         let (_dir, paths) = paths();
         let absolute = paths.data_dir().join("a.json");
         for name in ["a.json", "./a.json", "x/../a.json", absolute.to_str().expect("UTF-8")] {
-            let expected = if name.starts_with("x/") { Lookup::Missing } else { Lookup::Found(b"inside".to_vec()) };
+            let expected =
+                if name.starts_with("x/") { Lookup::Missing } else { Lookup::Found(b"inside".to_vec()) };
             assert_eq!(paths.read(name), expected, "{name}");
         }
     }
@@ -136,7 +137,8 @@ mod tests {
     #[test]
     fn outside_and_missing_look_the_same() {
         let (dir, paths) = paths();
-        std::os::unix::fs::symlink(dir.path().join("secret.json"), paths.data_dir().join("link.json")).expect("a link");
+        std::os::unix::fs::symlink(dir.path().join("secret.json"), paths.data_dir().join("link.json"))
+            .expect("a link");
         std::os::unix::fs::symlink(dir.path(), paths.data_dir().join("up")).expect("a link");
         let absolute = dir.path().join("secret.json");
         for name in [

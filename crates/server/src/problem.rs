@@ -61,7 +61,11 @@ impl ApiError {
 
     /// 501 for routes of the contract whose capability is not there yet.
     pub(crate) fn not_implemented_yet(what: &str) -> Self {
-        ApiError::new(StatusCode::NOT_IMPLEMENTED, "not_implemented_yet", format!("{what} is not implemented yet"))
+        ApiError::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_implemented_yet",
+            format!("{what} is not implemented yet"),
+        )
     }
 
     /// 500: a fault of ours. What happened goes to the log, not to the client.
@@ -77,16 +81,6 @@ impl ApiError {
     }
 
     #[cfg(test)]
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// For people.
-    pub(crate) fn message(&self) -> &str {
-        &self.error
-    }
-
-    /// For programs.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }
@@ -117,9 +111,8 @@ impl From<tasks::Error> for ApiError {
 
 /// Outermost layer: names the request and writes the body of every refusal,
 /// also of those that come from inside the framework without one.
-pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
-    request.extensions_mut().insert(RequestId(request_id.clone()));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
@@ -144,10 +137,6 @@ pub(crate) async fn finish(mut request: Request, next: Next) -> Response {
     }
     response
 }
-
-/// Identity of a request, for log lines of handlers.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) String);
 
 fn refusal(response: &Response, path: &str) -> Option<ApiError> {
     if let Some(error) = response.extensions().get::<ApiError>() {

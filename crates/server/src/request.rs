@@ -31,7 +31,10 @@ impl FromRequest<AppState> for RawBody {
         let read = async {
             while let Some(chunk) = body.next().await {
                 let chunk = chunk.map_err(|_| {
-                    ApiError::bad_request("body_incomplete", "the request body ended before its announced length")
+                    ApiError::bad_request(
+                        "body_incomplete",
+                        "the request body ended before its announced length",
+                    )
                 })?;
                 if bytes.len() + chunk.len() > limits.body_bytes {
                     return Err(too_large(limits.body_bytes));
@@ -125,7 +128,9 @@ pub(crate) fn language(headers: &HeaderMap, default: Language) -> Language {
 
 /// Runs what reads files or computes for long away from the threads that serve
 /// connections.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }
 

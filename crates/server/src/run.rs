@@ -33,7 +33,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Others could reach a server that asks nobody who they are.
-    #[error("refusing to listen on {listen} without authentication: anybody who reaches it could use it; listen on 127.0.0.1, or pass --insecure-no-auth if that is meant")]
+    #[error(
+        "refusing to listen on {listen} without authentication: anybody who reaches it could use it; listen on 127.0.0.1, or pass --insecure-no-auth if that is meant"
+    )]
     NoAuth {
         /// The address.
         listen: SocketAddr,

@@ -294,7 +294,11 @@ impl Session {
                 self.answer(NAMESPACE, None, refusal).await
             }
             Inbound::Overflow => {
-                let refusal = error("too_many_messages", "packets came faster than they could be handled; some were dropped", None);
+                let refusal = error(
+                    "too_many_messages",
+                    "packets came faster than they could be handled; some were dropped",
+                    None,
+                );
                 self.answer(NAMESPACE, None, refusal).await
             }
         }
@@ -318,7 +322,11 @@ impl Session {
                         "unsubscribe" => subscriptions.unsubscribe(&arguments),
                         _ => {
                             let name: String = name.chars().take(64).collect();
-                            error("unknown_event", format!("unknown event {name}; known: subscribe, unsubscribe"), None)
+                            error(
+                                "unknown_event",
+                                format!("unknown event {name}; known: subscribe, unsubscribe"),
+                                None,
+                            )
                         }
                     },
                     _ => error("unknown_event", "events are understood in the namespace /tasks only", None),
@@ -327,7 +335,8 @@ impl Session {
             }
             Incoming::Binary { namespace, attachments } => {
                 self.attachments = attachments;
-                let refusal = error("binary_not_supported", "events with binary attachments are not understood", None);
+                let refusal =
+                    error("binary_not_supported", "events with binary attachments are not understood", None);
                 self.answer(&namespace, None, refusal).await
             }
             Incoming::Ack => Ok(()),
@@ -372,7 +381,8 @@ impl Session {
         if !joined {
             let namespace: String = namespace.chars().take(128).collect();
             let message = answer.body.get("message").and_then(Value::as_str).unwrap_or("Not connected");
-            let message = if namespace == NAMESPACE || namespace == ROOT { message } else { "Invalid namespace" };
+            let message =
+                if namespace == NAMESPACE || namespace == ROOT { message } else { "Invalid namespace" };
             return self.outbox.send(packet::connect_error(&namespace, message)).await;
         }
         self.outbox.send(packet::event(namespace, answer.event, &answer.body)).await?;

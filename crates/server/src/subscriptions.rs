@@ -62,7 +62,14 @@ pub(crate) fn error(code: &str, message: impl Into<String>, task_id: Option<&str
 impl Subscriptions {
     pub(crate) fn new(engine: Engine, limit: usize, legacy_broadcast: bool) -> Self {
         let live = legacy_broadcast.then(|| engine.watch());
-        Subscriptions { engine, limit, legacy_broadcast, live, cursors: HashMap::new(), behind: VecDeque::new() }
+        Subscriptions {
+            engine,
+            limit,
+            legacy_broadcast,
+            live,
+            cursors: HashMap::new(),
+            behind: VecDeque::new(),
+        }
     }
 
     /// Handles `subscribe {task_id, after_seq?, log_id?}`. A task that is
@@ -73,15 +80,19 @@ impl Subscriptions {
             Err(refusal) => return refusal,
         };
         let task_id = request.task_id;
-        if self.cursors.len() >= self.limit && !self.cursors.contains_key(&task_id) && !self.legacy_broadcast {
-            let message = format!("this connection follows {} tasks; unsubscribe from some first", self.limit);
+        if self.cursors.len() >= self.limit && !self.cursors.contains_key(&task_id) && !self.legacy_broadcast
+        {
+            let message =
+                format!("this connection follows {} tasks; unsubscribe from some first", self.limit);
             return error("too_many_subscriptions", message, Some(&task_id));
         }
         // Watching starts before the log is read, so that nothing falls between.
         self.live.get_or_insert_with(|| self.engine.watch());
         let task = match self.engine.task(&task_id).await {
             Ok(task) => task,
-            Err(tasks::Error::UnknownTask { .. }) => return error("task_not_found", "Task not found", Some(&task_id)),
+            Err(tasks::Error::UnknownTask { .. }) => {
+                return error("task_not_found", "Task not found", Some(&task_id));
+            }
             Err(failure) => {
                 tracing::error!("subscribe: {failure}");
                 return error("internal", "the store did not answer; try again", Some(&task_id));
@@ -277,7 +288,11 @@ impl Request {
             None | Some(Value::Null) => return Err(required()),
             Some(Value::String(text)) if text.is_empty() => return Err(required()),
             Some(Value::String(text)) if text.len() > 128 => {
-                return Err(error("task_not_found", "Task not found", Some(&text.chars().take(128).collect::<String>())));
+                return Err(error(
+                    "task_not_found",
+                    "Task not found",
+                    Some(&text.chars().take(128).collect::<String>()),
+                ));
             }
             Some(Value::String(text)) => text.clone(),
             Some(_) => return Err(error("invalid_task_id", "task_id must be a string", None)),

@@ -17,14 +17,21 @@ use crate::request::{RawBody, blocking, language};
 use crate::state::AppState;
 
 /// `GET /api/boms`: the examples, then what was uploaded.
-pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn list(State(state): State<AppState>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let texts = language(&headers, Language::Zh);
     let paths = state.paths().clone();
     let limit = state.settings().limits.uploaded_boms;
     let boms = blocking(move || {
         let mut boms: Vec<Value> = Vec::new();
-        for name in crate::examples::BOMS {
-            if let Some(text) = crate::examples::file(name) {
-                boms.extend(list_item(name, text.as_bytes(), "example"));
+        for example in model::examples::EXAMPLES {
+            let (name, description) = match texts {
+                Language::Zh => (example.name_zh, example.description_zh),
+                Language::En => (example.name_en, example.description_en),
+            };
+            if let Some(mut item) = list_item(example.path, example.text.as_bytes(), "example") {
+                item["name"] = name.into();
+                item["description"] = description.into();
+                boms.push(item);
             }
         }
         for name in uploaded(&paths).into_iter().take(limit) {
@@ -43,29 +50,27 @@ pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<Value>, A
 fn list_item(bom_file: &str, bytes: &[u8], source: &str) -> Option<Value> {
     let format = BomFormat::from_file_name(bom_file).ok()?;
     let file_name = bom_file.rsplit('/').next().unwrap_or(bom_file);
-    let item = match model::parse_bom(bytes, format) {
-        Ok(Checked { value: bom, .. }) => json!({
-            "bom_file": bom_file,
-            "name": bom.scenario_id.as_deref().unwrap_or(file_name),
-            "description": bom.description,
-            "num_components": bom.num_components(),
-            "total_mass": bom.total_mass_kg(),
-            "total_power": bom.total_power_w(),
-            "valid": true,
-            "source": source,
-        }),
+    let mut item = json!({
+        "bom_file": bom_file,
+        "name": file_name,
+        "description": null,
+        "total_mass": null,
+        "total_power": null,
+        "valid": false,
+        "source": source,
+    });
+    match model::parse_bom(bytes, format) {
+        Ok(Checked { value: bom, .. }) => {
+            item["name"] = bom.scenario_id.as_deref().unwrap_or(file_name).into();
+            item["description"] = bom.description.clone().into();
+            item["num_components"] = bom.num_components().into();
+            item["total_mass"] = bom.total_mass_kg().into();
+            item["total_power"] = bom.total_power_w().into();
+            item["valid"] = true.into();
+        }
         Err(error) if error.is_unreadable() => return None,
-        Err(error) => json!({
-            "bom_file": bom_file,
-            "name": file_name,
-            "description": null,
-            "num_components": error.entries().len(),
-            "total_mass": null,
-            "total_power": null,
-            "valid": false,
-            "source": source,
-        }),
-    };
+        Err(error) => item["num_components"] = error.entries().len().into(),
+    }
     Some(item)
 }
 
@@ -77,10 +82,12 @@ pub(crate) async fn upload(
     RawBody(body): RawBody,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let texts = language(&headers, Language::Zh);
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (stem, format) = match query.get("filename") {
         Some(name) => {
-            let format = BomFormat::from_file_name(name).map_err(|error| intake::bom_refused(error, texts))?;
+            let format =
+                BomFormat::from_file_name(name).map_err(|error| intake::bom_refused(error, texts))?;
             (stem(name), format)
         }
         None => match BomFormat::from_content_type(content_type) {
@@ -123,9 +130,13 @@ pub(crate) async fn validate(
     let paths = state.paths().clone();
     let answer = blocking(move || {
         let request: Value = serde_json::from_slice(&body).map_err(|error| {
-            let problem = Problem::error("request.invalid_json", "请求体不是有效的JSON", "the request body is not JSON")
-                .on_line(Some((error.line() as u64, error.column() as u64)))
-                .found(error.to_string(), "{\"bom_file\": \"...\"}");
+            let problem = Problem::error(
+                "request.invalid_json",
+                "请求体不是有效的JSON",
+                "the request body is not JSON",
+            )
+            .on_line(Some((error.line() as u64, error.column() as u64)))
+            .found(error.to_string(), "{\"bom_file\": \"...\"}");
             ApiError::bad_request("bom_file_required", "bom_file is required").with_problems(vec![problem])
         })?;
         if let Some(bom) = request.get("bom").filter(|bom| !bom.is_null()) {
@@ -137,10 +148,15 @@ pub(crate) async fn validate(
                 return Err(ApiError::bad_request("bom_file_required", "bom_file is required"));
             }
             Some(other) => {
-                let problem = Problem::error("request.wrong_type", "bom_file 必须是字符串", "bom_file must be a string")
-                    .at("/bom_file")
-                    .found(other.to_string(), "a path");
-                return Err(ApiError::bad_request("request.invalid", "bom_file must be a string").with_problems(vec![problem]));
+                let problem = Problem::error(
+                    "request.wrong_type",
+                    "bom_file 必须是字符串",
+                    "bom_file must be a string",
+                )
+                .at("/bom_file")
+                .found(other.to_string(), "a path");
+                return Err(ApiError::bad_request("request.invalid", "bom_file must be a string")
+                    .with_problems(vec![problem]));
             }
         };
         let format = BomFormat::from_file_name(name).map_err(|error| intake::bom_refused(error, texts))?;
@@ -213,7 +229,8 @@ fn stem(name: &str) -> String {
 fn keep(dir: &Path, stem: &str, extension: &str, bytes: &[u8]) -> std::io::Result<String> {
     std::fs::create_dir_all(dir)?;
     for number in 1.. {
-        let name = if number == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{number}.{extension}") };
+        let name =
+            if number == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{number}.{extension}") };
         let path = dir.join(&name);
         if let Ok(metadata) = std::fs::metadata(&path) {
             if metadata.len() == bytes.len() as u64 && std::fs::read(&path)? == bytes {

@@ -42,11 +42,15 @@ fn render(document: &Value) -> String {
     let info = &document["info"];
     let _ = write!(page, "<h1>{} API <small>{}</small></h1>", text(&info["title"]), text(&info["version"]));
     let _ = write!(page, "<p>{}</p>", prose(&info["description"]));
-    page.push_str("<p><a href=\"/api/openapi.json\">openapi.json</a> &middot; <a href=\"/\">MsGalaxy</a></p>");
+    page.push_str(
+        "<p><a href=\"/api/openapi.json\">openapi.json</a> &middot; <a href=\"/\">MsGalaxy</a></p>",
+    );
     for tag in list(&document["tags"]) {
         let _ = write!(page, "<h2>{}</h2><p>{}</p>", text(&tag["name"]), prose(&tag["description"]));
         for (path, item) in table(&document["paths"]) {
-            for (method, operation) in table(item).filter(|(_, operation)| operation["tags"][0] == tag["name"]) {
+            for (method, operation) in
+                table(item).filter(|(_, operation)| operation["tags"][0] == tag["name"])
+            {
                 render_operation(&mut page, path, method, operation);
             }
         }
@@ -100,7 +104,8 @@ fn render_operation(page: &mut String, path: &str, method: &str, operation: &Val
     }
     page.push_str("<table><tr><th>answer</th><th></th><th></th></tr>");
     for (status, response) in table(&operation["responses"]) {
-        let schema = table(&response["content"]).next().map_or(&Value::Null, |(_, content)| &content["schema"]);
+        let schema =
+            table(&response["content"]).next().map_or(&Value::Null, |(_, content)| &content["schema"]);
         let _ = write!(
             page,
             "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
@@ -140,7 +145,11 @@ fn kind(schema: &Value) -> String {
         return format!("<code>{}</code>", escape(&value.to_string()));
     }
     if let Some(values) = schema["enum"].as_array() {
-        return values.iter().map(|value| format!("<code>{}</code>", text(value))).collect::<Vec<_>>().join(" | ");
+        return values
+            .iter()
+            .map(|value| format!("<code>{}</code>", text(value)))
+            .collect::<Vec<_>>()
+            .join(" | ");
     }
     if let Some(choices) = schema["oneOf"].as_array() {
         return choices.iter().map(kind).collect::<Vec<_>>().join(" | ");

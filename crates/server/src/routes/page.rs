@@ -34,7 +34,8 @@ pub(crate) async fn asset(uri: Uri, method: axum::http::Method, headers: HeaderM
 }
 
 fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("W/\"{hash}\"");
     let known = headers
         .get(header::IF_NONE_MATCH)

@@ -56,12 +56,18 @@ pub(crate) async fn create(
 }
 
 /// `GET /api/tasks/{id}`
-pub(crate) async fn get(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
+pub(crate) async fn get(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Json<Task>, ApiError> {
     Ok(Json(state.engine().task(&id).await?))
 }
 
 /// `GET /api/tasks?limit=&cursor=`, newest first.
-pub(crate) async fn list(State(state): State<AppState>, Query(query): Queries) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    Query(query): Queries,
+) -> Result<Json<Value>, ApiError> {
     let limit = query_number(&query, "limit", 1..=LISTED)?.unwrap_or(LISTED) as usize;
     let mut before = query.get("cursor").cloned();
     let mut listed: Vec<Value> = Vec::new();
@@ -91,7 +97,10 @@ fn list_item(task: Task) -> Result<Value, ApiError> {
 }
 
 /// `POST /api/tasks/{id}/cancel`
-pub(crate) async fn cancel(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
+pub(crate) async fn cancel(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Json<Task>, ApiError> {
     Ok(Json(state.engine().cancel(&id).await?))
 }
 
@@ -117,7 +126,10 @@ pub(crate) async fn events(
 }
 
 /// `GET /api/tasks/{id}/result`
-pub(crate) async fn result(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn result(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let task = state.engine().task(&id).await?;
     let (name, dir) = finished_dir(&state, &task)?;
     let (summary, evolution) = blocking(move || {
@@ -146,7 +158,8 @@ pub(crate) async fn iteration(
     let missing = || ApiError::new(StatusCode::NOT_FOUND, "iteration_not_found", "Iteration not found");
     let number: u32 = number.parse().map_err(|_| missing())?;
     let dir = state.paths().data_dir().join(dir_name(&task.created_at, &task.id));
-    let text = blocking(move || std::fs::read(dir.join(format!("design_state_iter_{number:02}.json")))).await?;
+    let text =
+        blocking(move || std::fs::read(dir.join(format!("design_state_iter_{number:02}.json")))).await?;
     Ok(json_text(text.map_err(|_| missing())?).into_response())
 }
 
@@ -155,7 +168,8 @@ pub(crate) async fn visualization(
     State(state): State<AppState>,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "visualization_not_found", "Visualization not found");
+    let missing =
+        || ApiError::new(StatusCode::NOT_FOUND, "visualization_not_found", "Visualization not found");
     let task = state.engine().task(&id).await?;
     let (_, dir) = finished_dir(&state, &task)?;
     let name = IMAGE_NAMES.into_iter().find(|known| *known == name).ok_or_else(missing)?;
@@ -183,7 +197,10 @@ pub(crate) async fn file(
 
 /// `POST /api/tasks/{id}/pause|resume|branch`, `DELETE /api/tasks/{id}`,
 /// `POST /api/evaluate`: part of the contract, for a later version.
-pub(crate) async fn later(State(state): State<AppState>, Path(id): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn later(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
     state.engine().task(&id).await?;
     Err(ApiError::not_implemented_yet("this operation on a task"))
 }
@@ -199,14 +216,21 @@ fn finished_dir(state: &AppState, task: &Task) -> Result<(String, PathBuf), ApiE
     let name = task.result.as_ref().and_then(|result| result.get("experiment_dir")).and_then(Value::as_str);
     match name.filter(|_| finished) {
         Some(name) => {
-            let dir = state.paths().experiment(name).ok_or_else(|| ApiError::internal(format!("directory {name}")))?;
+            let dir = state
+                .paths()
+                .experiment(name)
+                .ok_or_else(|| ApiError::internal(format!("directory {name}")))?;
             Ok((name.to_owned(), dir))
         }
         None => Err(ApiError::task_not_completed()),
     }
 }
 
-async fn send_file(path: PathBuf, name: &str, missing: impl FnOnce() -> ApiError) -> Result<Response, ApiError> {
+async fn send_file(
+    path: PathBuf,
+    name: &str,
+    missing: impl FnOnce() -> ApiError,
+) -> Result<Response, ApiError> {
     let bytes = blocking(move || std::fs::read(path)).await?.map_err(|_| missing())?;
     let headers = [
         (header::CONTENT_TYPE, content_type(name).to_owned()),
@@ -217,9 +241,9 @@ async fn send_file(path: PathBuf, name: &str, missing: impl FnOnce() -> ApiError
 }
 
 fn is_design_state(name: &str) -> bool {
-    name.strip_prefix("design_state_iter_")
-        .and_then(|rest| rest.strip_suffix(".json"))
-        .is_some_and(|number| (2..=5).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
+    name.strip_prefix("design_state_iter_").and_then(|rest| rest.strip_suffix(".json")).is_some_and(
+        |number| (2..=5).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()),
+    )
 }
 
 /// A row with numbers and truth values instead of text.
@@ -228,7 +252,9 @@ fn typed_row(row: &Map<String, Value>) -> Value {
         Some("True") => json!(true),
         Some("False") => json!(false),
         Some("") | None => Value::Null,
-        Some(text) => serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| value.clone(), Value::from),
+        Some(text) => {
+            serde_json::from_str::<serde_json::Number>(text).map_or_else(|_| value.clone(), Value::from)
+        }
     };
     Value::Object(row.iter().map(|(name, value)| (name.clone(), typed(value))).collect())
 }
@@ -242,7 +268,12 @@ mod tests {
         for name in ["design_state_iter_01.json", "design_state_iter_10000.json"] {
             assert!(is_design_state(name), "{name}");
         }
-        for name in ["design_state_iter_.json", "design_state_iter_1.json", "design_state_iter_../../x.json", "design_state_iter_01.json/"] {
+        for name in [
+            "design_state_iter_.json",
+            "design_state_iter_1.json",
+            "design_state_iter_../../x.json",
+            "design_state_iter_01.json/",
+        ] {
             assert!(!is_design_state(name), "{name}");
         }
     }
