@@ -1,0 +1,151 @@
+//! Asking: tasks, events, watching; and how much may be asked.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::json;
+use tasks::{Engine, EngineSettings, Error, JobFunction, NewEvent};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn an_unknown_task_is_said_to_be_unknown() {
+    let store = TestStore::new().await;
+    let engine = store.open_idle().await;
+    assert!(matches!(engine.task("x").await, Err(Error::UnknownTask { task_id }) if task_id == "x"));
+    assert!(matches!(engine.spec("x").await, Err(Error::UnknownTask { .. })));
+    assert!(matches!(engine.events("x", 0, 10).await, Err(Error::UnknownTask { .. })));
+    assert!(matches!(engine.head_seq("x").await, Err(Error::UnknownTask { .. })));
+    assert!(matches!(engine.cancel("x").await, Err(Error::UnknownTask { .. })));
+    assert!(matches!(engine.follow("x", 0).await, Err(Error::UnknownTask { .. })));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_with_numbers_and_accepts_again_when_there_is_room() {
+    let store = TestStore::new().await;
+    let settings = EngineSettings { workers: 0, max_queued: 2, ..store.settings() };
+    let engine = Engine::open(settings, plain_counting()).await.unwrap();
+    let first = engine.submit(json!({}), steps(1)).await.unwrap().id;
+    engine.submit(json!({}), steps(1)).await.unwrap();
+    let error = engine.submit(json!({}), steps(1)).await.unwrap_err();
+    assert!(matches!(error, Error::QueueFull { queued: 2, limit: 2 }), "{error}");
+    assert_eq!(engine.count().await.unwrap(), 2, "a refused task leaves nothing behind");
+    engine.cancel(&first).await.unwrap();
+    engine.submit(json!({}), steps(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn tasks_are_listed_newest_first_page_by_page_and_run_oldest_first() {
+    let store = TestStore::new().await;
+    let engine = store.open_idle().await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        ids.push(engine.submit(json!({ "n": n }), steps(1)).await.unwrap().id);
+    }
+    let newest_first: Vec<_> = ids.iter().rev().cloned().collect();
+    let mut listed: Vec<String> = Vec::new();
+    loop {
+        let page = engine.tasks(3, listed.last().map(String::as_str)).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 3);
+        listed.extend(page.into_iter().map(|task| task.id));
+    }
+    assert_eq!(listed, newest_first);
+    assert_eq!(engine.count().await.unwrap(), 7);
+    let counts = engine.count_by_status().await.unwrap();
+    assert_eq!((counts["pending"], counts["completed"], counts.len()), (7, 0, 6));
+    drop(engine);
+
+    let settings = EngineSettings { workers: 1, ..store.settings() };
+    let engine = Engine::open(settings, plain_counting()).await.unwrap();
+    let mut started = Vec::new();
+    for id in &ids {
+        let events = to_the_end(&engine, id).await;
+        started.push(events[1].timestamp.clone());
+    }
+    assert!(started.is_sorted(), "one worker takes the oldest first: {started:?}");
+}
+
+#[tokio::test]
+async fn events_are_read_in_pages_after_any_seq() {
+    let store = TestStore::new().await;
+    let engine = store.open(plain_counting()).await;
+    let id = engine.submit(json!({}), steps(5)).await.unwrap().id;
+    let all = to_the_end(&engine, &id).await;
+    assert_eq!(all.len(), 13);
+    for after in 0..=13 {
+        let page = engine.events(&id, after, 4).await.unwrap();
+        let expected: Vec<_> = all.iter().skip(after as usize).take(4).cloned().collect();
+        assert_eq!(page, expected);
+    }
+    assert_eq!(engine.events(&id, u64::MAX, 4).await.unwrap(), []);
+    assert_eq!(engine.head_seq(&id).await.unwrap(), 13);
+    let mut rest = engine.follow(&id, 11).await.unwrap();
+    assert_eq!(rest.next().await.unwrap().unwrap().seq, 12);
+    assert_eq!(rest.next().await.unwrap().unwrap().seq, 13);
+    assert_eq!(rest.next().await.unwrap(), None);
+    assert_eq!(engine.follow(&id, 99).await.unwrap().next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_watcher_that_lags_is_told_so_and_loses_nothing_through_the_log() {
+    let store = TestStore::new().await;
+    let job: JobFunction = Arc::new(|context| {
+        for batch in 0..60_u64 {
+            let events = (0..100).map(|i| NewEvent::progress(json!({"current_iteration": 100 * batch + i})));
+            context.commit(events.collect(), None);
+        }
+        success(0)
+    });
+    let engine = store.open(job).await;
+    let mut watcher = engine.watch();
+    let id = engine.submit(json!({}), json!({})).await.unwrap().id;
+    // Subscribed from the start, but reads only when everything has happened.
+    let mut sleepy = engine.follow(&id, 0).await.unwrap();
+    let seen = to_the_end(&engine, &id).await;
+    assert_eq!(seen.len(), 6003);
+    assert!(matches!(watcher.recv().await, Err(tokio::sync::broadcast::error::RecvError::Lagged(_))));
+    for expected in &seen {
+        assert_eq!(sleepy.next().await.unwrap().as_ref(), Some(expected));
+    }
+    assert_eq!(sleepy.next().await.unwrap(), None);
+    check_log(&engine, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_submit_read_watch_and_cancel_at_once() {
+    let store = TestStore::new().await;
+    let settings = EngineSettings { workers: 4, max_queued: 1000, ..store.settings() };
+    let engine = Engine::open(settings, plain_counting()).await.unwrap();
+    let clients: Vec<_> = (0..40_u64)
+        .map(|client| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                let n = 1 + client % 5;
+                let id = engine.submit(json!({ "client": client }), steps(n)).await.unwrap().id;
+                if client % 4 == 3 {
+                    // May come before, during or after the run.
+                    let cancelled = engine.cancel(&id).await;
+                    assert!(matches!(cancelled, Ok(_) | Err(Error::Conflict { .. })), "{cancelled:?}");
+                }
+                let events = to_the_end(&engine, &id).await;
+                assert_eq!(events, whole_log(&engine, &id).await);
+                let task = check_log(&engine, &id).await;
+                assert_eq!(task.config, json!({ "client": client }));
+                if client % 4 != 3 {
+                    assert_eq!(summary(&events), whole_count(n, "completed"));
+                }
+                engine.tasks(10, None).await.unwrap();
+                id
+            })
+        })
+        .collect();
+    let mut ids = HashSet::new();
+    for client in clients {
+        ids.insert(client.await.unwrap());
+    }
+    assert_eq!(ids.len(), 40);
+    assert_eq!(engine.count().await.unwrap(), 40);
+}
