@@ -139,7 +139,10 @@ pub(super) fn too_many_relations(bom: &Bom, units: &Units) -> Option<Problem> {
             RelationEntry::MinDistance { a, b, .. }
             | RelationEntry::MaxDistance { a, b, .. }
             | RelationEntry::SymmetricPair { a, b, .. } => units.of(a).len() * units.of(b).len(),
-            RelationEntry::DifferentPanel { .. } | RelationEntry::DifferentDirection { .. } => 1,
+            // A rule about a group counts as many as it has members.
+            RelationEntry::DifferentPanel { group } | RelationEntry::DifferentDirection { group, .. } => {
+                group.iter().map(|id| units.of(id).len()).sum()
+            }
         })
         .sum();
     (count > MAX_RELATIONS).then(|| {

@@ -91,8 +91,10 @@ fn allowed_panels(table: &Table<'_>, problems: &mut Problems) -> Option<PanelSet
 fn thermal_contacts(table: &Table<'_>, problems: &mut Problems) -> Vec<(String, f64)> {
     let Some(contacts) = table.table("thermal_contacts", problems) else { return vec![] };
     let Content::Table(fields) = &contacts.node.content else { return vec![] };
-    let ids = fields.iter().map(|(id, _)| id.as_str()).take(MAX_COMPONENTS);
-    ids.filter_map(|id| Some((id.to_owned(), contacts.number(id, CONTACT, problems)?))).collect()
+    let stated = fields.iter().filter(|(_, node)| !node.is_null()).take(MAX_COMPONENTS);
+    stated
+        .filter_map(|(id, node)| Some((id.clone(), contacts.number_of(id, node, CONTACT, problems)?)))
+        .collect()
 }
 
 fn fixed_turn(table: &Table<'_>, problems: &mut Problems) -> Option<u8> {

@@ -13,7 +13,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, (String, Place)> {
     drop(value);
     // The text is known to be well-formed now; a second, simpler walk notes
     // where each value stands, which serde_json cannot tell.
-    let mut walk = Walk { text: text.as_bytes(), at: 0, line: 1, line_start: 0 };
+    let mut walk = Walk { text: text.as_bytes(), at: 0, line: 1, counted_to: 0, column: 1 };
     Ok(walk.value(text))
 }
 
@@ -23,13 +23,18 @@ struct Walk<'t> {
     text: &'t [u8],
     at: usize,
     line: u64,
-    line_start: usize,
+    /// Up to here the characters of the line are in `column`. Counting on from
+    /// there, not from the line's start, keeps a file of one line linear.
+    counted_to: usize,
+    column: u64,
 }
 
 impl Walk<'_> {
     fn value(&mut self, text: &str) -> Node {
         self.skip_space();
-        let place = Some((self.line, text[self.line_start..self.at].chars().count() as u64 + 1));
+        self.column += text[self.counted_to..self.at].chars().count() as u64;
+        self.counted_to = self.at;
+        let place = Some((self.line, self.column));
         let content = match self.peek() {
             b'{' => Content::Table(self.table(text)),
             b'[' => Content::List(self.list(text)),
@@ -114,7 +119,8 @@ impl Walk<'_> {
             match byte {
                 b'\n' => {
                     self.line += 1;
-                    self.line_start = self.at + 1;
+                    self.counted_to = self.at + 1;
+                    self.column = 1;
                 }
                 b' ' | b'\t' | b'\r' => {}
                 _ => return,

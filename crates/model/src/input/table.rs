@@ -175,7 +175,14 @@ impl<'n> Table<'n> {
         self.number_of(key, node, rule, problems)
     }
 
-    fn number_of(&self, key: &str, node: &Node, rule: Number, problems: &mut Problems) -> Option<f64> {
+    /// The same for a value that is at hand.
+    pub(crate) fn number_of(
+        &self,
+        key: &str,
+        node: &Node,
+        rule: Number,
+        problems: &mut Problems,
+    ) -> Option<f64> {
         let value = self.finite(key, node, problems)?;
         if rule.admits(value) {
             return Some(value);

@@ -5,9 +5,9 @@ use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
 use super::{Content, Node, Place};
 
-/// Values in one file, aliases expanded. A BOM of 500 components with every
-/// key has about 30,000.
-const MAX_NODES: usize = 200_000;
+/// Keys and values in one file, aliases expanded. A BOM of 500 components with
+/// every key has about 60,000.
+const MAX_NODES: usize = 120_000;
 /// Nodes that aliases may add, so that a page of text cannot become a gigabyte.
 const MAX_REPLAYED: usize = 50_000;
 /// Nesting of lists and tables.

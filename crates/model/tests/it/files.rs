@@ -181,8 +181,47 @@ fn five_hundred_components_are_accepted_and_one_more_is_not() {
 }
 
 #[test]
+fn a_column_counts_characters_from_the_line_s_start() {
+    let padding = format!("{{\"中\": \"{}\"}}", "é".repeat(40));
+    let text = format!("[{padding},{padding},\n{padding}, 7]");
+    let Err(error) = parse_bom(text.as_bytes(), BomFormat::Json) else { panic!("accepted") };
+    let problem = error.problems().iter().find(|problem| problem.pointer == "/3").expect("the number");
+    assert_eq!((problem.line, problem.column), (Some(2), Some(padding.chars().count() as u64 + 3)));
+}
+
+#[test]
 fn a_missing_file_has_the_known_text() {
     let error = model::bom::file_missing("config/nope.json");
     assert_eq!(error.summary(Language::Zh), "BOM文件不存在: config/nope.json");
     assert!(error.is_unreadable());
+}
+
+/// Files of nearly the largest size that would take minutes if any step looked
+/// at everything for each thing.
+#[test]
+fn large_hostile_files_get_their_answer() {
+    let size = MAX_BOM_BYTES - 200;
+    let keys = |count: usize| (0..count).map(|at| format!("\"k{at}\":1,")).collect::<String>();
+    let contacts = format!("\"thermal_contacts\":{{{}\"z\":1}}", keys(140_000));
+    let unit = unit("a").to_string();
+    for (text, format, code) in [
+        (format!("[{}1]", "1,".repeat(size / 2)), BomFormat::Json, "bom.too_many_components"),
+        (format!("[{}[]]", "[],".repeat(size / 3)), BomFormat::Json, "bom.too_many_components"),
+        (format!("[{{{}\"z\":1}}]", keys(150_000)), BomFormat::Json, "bom.more_problems"),
+        (format!("{{{}\"components\":[1]}}", keys(150_000)), BomFormat::Json, "bom.more_problems"),
+        (format!("[\"{}\"]", "a".repeat(size)), BomFormat::Json, "bom.wrong_type"),
+        (format!("[{{{contacts},{}]", &unit[1..]), BomFormat::Json, "bom.more_problems"),
+        ("- a\n".repeat(size / 4), BomFormat::Yaml, "bom.syntax"),
+        (format!("id,name\n{}", "a,b\n".repeat(size / 4)), BomFormat::Csv, "bom.too_many_components"),
+        (
+            format!("{}\n{}", "id,".repeat(size / 6), ",".repeat(size / 2)),
+            BomFormat::Csv,
+            "bom.missing_column",
+        ),
+    ] {
+        match parse_bom(text.as_bytes(), format) {
+            Ok(checked) => with_code(&checked.warnings, code),
+            Err(ref error) => &with_code(error.problems(), code).clone(),
+        };
+    }
 }
