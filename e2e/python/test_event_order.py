@@ -73,8 +73,8 @@ def story(updates: list[Update]) -> list[tuple[Any, ...]]:
             told.append((kind, data["status"]))
         elif kind == "iteration_complete":
             told.append((kind, data["iteration"]))
-        elif "message" in data:
-            told.append((kind, data["message"]))
+        elif kind != "progress" or "message" in data:
+            told.append((kind, data.get("message", data)))
         else:
             exact = 100 * data["current_iteration"] / data["max_iterations"]
             if data["progress_percent"] == pytest.approx(exact, abs=1e-9):

@@ -65,7 +65,8 @@ def test_a_task_has_all_its_keys(finished: Any) -> None:
 
 def test_an_empty_list_then_three_tasks(own_server: Server) -> None:
     api = APIClient(own_server.url)
-    assert api.list_tasks() == {"tasks": [], "total": 0}
+    empty = api.list_tasks()
+    assert (empty["tasks"], empty["total"]) == ([], 0)
     created = [api.create_task(BOM, 1)["task_id"] for _ in range(3)]
     listed = api.list_tasks()
     assert listed["total"] == 3
@@ -288,7 +289,9 @@ def test_bom_validation(api: APIClient, server: Server) -> None:
     answer = api.validate_bom("bad.json")
     assert answer["valid"] is False
     assert answer["num_components"] == 2
-    assert {"质量必须大于0", "组件ID不唯一"} <= {t.split(": ")[-1] for t in answer["errors"]}
+    errors = "\n".join(answer["errors"])
+    assert "质量必须大于0" in errors
+    assert "组件ID不唯一" in errors
     assert all(problem["code"] and problem["message_en"] for problem in answer["problems"])
     for body in ({}, {"bom_file": "missing.json"}, {"bom_file": 7}):
         refused = requests.post(api.base_url + "/api/bom/validate", json=body, timeout=30)
