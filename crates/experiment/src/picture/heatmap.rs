@@ -290,7 +290,7 @@ fn facts(svg: &mut Svg, drawing: &Drawing<'_>, field: &Field) {
     let value = TextStyle::new(18.0, INK).bold().anchored(Anchor::End);
     let rows = [
         (
-            drawing.both("panels: minimum / mean / maximum", "安装板"),
+            drawing.both("panels min / mean / max", "安装板"),
             format!("{:.1} / {mean:.1} / {:.1} °C", field.min(), field.max()),
         ),
         (
@@ -306,18 +306,20 @@ fn facts(svg: &mut Svg, drawing: &Drawing<'_>, field: &Field) {
         svg.text([left + 600.0, y], text, value);
         svg.line([left, y + 11.0], [left + 600.0, y + 11.0], Stroke::new(FRAME, 1.0).with_opacity(0.6));
     }
-    star(svg, [left + 10.0, 318.0], 12.0);
-    let hottest = drawing.hottest().map_or_else(String::new, |component| {
-        format!("#{}, {:.1} °C", component + 1, drawing.temp_c(component))
+    star(svg, [left + 11.0, 318.0], 12.0);
+    let component = drawing.hottest().map_or_else(String::new, |component| {
+        format!(
+            "{} #{}, {:.1} °C",
+            drawing.both("hottest", "最热组件"),
+            component + 1,
+            drawing.temp_c(component)
+        )
     });
-    svg.text(
-        [left + 30.0, 324.0],
-        &format!("{} {hottest}", drawing.both("hottest component", "最热组件")),
-        label,
-    );
+    svg.text([left + 32.0, 324.0], &component, label);
+    let x = left + 32.0 + drawing.fonts.width(&component, 18.0, false) + 34.0;
+    cell_mark(svg, [x, 309.0, 18.0, 18.0]);
     let panel = field.hottest().map_or("", |(panel, _)| panel.label());
-    cell_mark(svg, [left + 378.0, 309.0, 18.0, 18.0]);
-    svg.text([left + 408.0, 324.0], &format!("{} {panel}", drawing.both("hottest cell", "最热网格")), label);
+    svg.text([x + 30.0, 324.0], &format!("{} {panel}", drawing.both("hottest cell:", "最热网格")), label);
 }
 
 /// Mean over the panels weighted by their area, degrees Celsius.

@@ -31,8 +31,8 @@ pub(crate) fn draw(drawing: &Drawing<'_>) -> String {
     );
     let other = View::from_direction(126.0, -25.0).fitted(low, high, [1440.0, 182.0, 520.0, 420.0]);
 
-    let from_main = scene.points_in_view(&main);
-    let from_other = scene.points_in_view(&other);
+    let from_main = scene.points_in_view(&main, Some(main.project(drawing.evaluation.cg_m)));
+    let from_other = scene.points_in_view(&other, None);
     scene.paint(&mut svg, drawing, scale, &main);
     rulers(&mut svg, drawing, &main);
     scene.paint(&mut svg, drawing, scale, &other);
@@ -119,8 +119,9 @@ impl Scene {
     }
 
     /// For every component the point of its faces that is seen best: far from
-    /// all edges and from what hides it. `None` when nothing of it is seen.
-    fn points_in_view(&self, view: &View) -> Vec<Option<Vec3>> {
+    /// all edges, from what hides it and from the pixel `avoid`. `None` when
+    /// nothing of it is seen.
+    fn points_in_view(&self, view: &View, avoid: Option<[f64; 2]>) -> Vec<Option<Vec3>> {
         const SAMPLES: usize = 9;
         let seen_point = |component: usize| {
             let (min, max) = self.components[component];
@@ -167,6 +168,10 @@ impl Scene {
                         .filter(|other| hidden[*other])
                         .map(|other| to((other / SAMPLES) as f64, (other % SAMPLES) as f64))
                         .fold(edge, f64::min);
+                    let room = avoid.map_or(room, |[x, y]| {
+                        let place = view.project(point(k / SAMPLES, k % SAMPLES));
+                        room.min((place[0] - x).hypot(place[1] - y))
+                    });
                     if best.is_none_or(|(most, _)| room > most + 1e-9) {
                         best = Some((room, point(k / SAMPLES, k % SAMPLES)));
                     }
@@ -407,7 +412,7 @@ fn footer(svg: &mut Svg, drawing: &Drawing<'_>) {
         svg.text([x + 24.0, y], text, style);
         x += 24.0 + drawing.fonts.width(text, 18.0, false) + 44.0;
     };
-    let [cx, cy, cz] = drawing.evaluation.cg_m.map(|value| value * MM_PER_M);
+    let [cx, cy, cz] = drawing.evaluation.cg_m.map(|value| (value * MM_PER_M * 10.0).round() / 10.0 + 0.0);
     let mass = format!("{} ({cx:.1}, {cy:.1}, {cz:.1}) mm", drawing.both("centre of mass", "质心"));
     entry(svg, &mass, &|svg, at| mass_marker(svg, at, 9.0));
     entry(svg, &drawing.both("envelope centre", "包络中心"), &|svg, [x, y]| {

@@ -110,7 +110,7 @@ fn head(svg: &mut Svg, drawing: &Drawing<'_>, columns: &Columns, y: f64, size: f
     let end = style.anchored(Anchor::End);
     svg.text([columns.number, y], "#", end);
     let name =
-        drawing.fonts.fitted(&drawing.both("component", "组件"), size, false, columns.name_width + 8.0);
+        drawing.fonts.fitted(&drawing.both("component", "组件"), size, false, columns.name_width - 8.0);
     svg.text([columns.name, y], &name, style);
     svg.text([columns.panel, y], "panel", style.anchored(Anchor::Middle));
     svg.text([columns.temp, y], "°C", end);
@@ -143,8 +143,11 @@ fn component_row(
     let color = scale.color(drawing.temp_c(component));
     svg.rounded(swatch, 3.0, Some((color, 1.0)), Some(Stroke::new(FRAME, 1.0)));
     let name = drawing.label(component);
-    let name_style =
-        if drawing.is_in_violation(component) { TextStyle::new(size, RED).bold() } else { plain };
+    let name_style = if drawing.is_in_violation(component) {
+        TextStyle { bold: name.is_ascii(), ..TextStyle::new(size, RED) }
+    } else {
+        plain
+    };
     svg.text(
         [columns.name, base],
         &drawing.fonts.fitted(name, size, name_style.bold, columns.name_width),

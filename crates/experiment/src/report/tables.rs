@@ -28,8 +28,8 @@ pub(crate) fn constraints(report: &Report<'_>) -> String {
         };
         text += &format!(
             "| {english} {chinese} | {}{unit} | {sign} {}{unit} | {}{margin_unit} | {who} | {status} |\n",
-            number(shown.value),
-            number(shown.limit),
+            with_unit(shown.value, unit),
+            with_unit(shown.limit, unit),
             signed(shown.margin),
         );
     }
@@ -52,6 +52,11 @@ fn unit(constraint: &StateConstraint) -> &'static str {
         "deg" => "°",
         _ => "",
     }
+}
+
+/// Counts have no decimals.
+fn with_unit(value: f64, unit: &str) -> String {
+    if unit.is_empty() && value.fract() == 0.0 { format!("{value:.0}") } else { number(value) }
 }
 
 /// Where every component stands and how warm it is.
