@@ -62,7 +62,7 @@ pub(crate) fn component_table(
     for block in 0..blocks {
         let left = x + block as f64 * (block_width + gap);
         let columns = Columns::within(left, block_width, size);
-        head(svg, drawing, &columns, y + 20.0, size.min(16.0).max(13.0));
+        head(svg, drawing, &columns, y + 20.0, size.clamp(13.0, 16.0));
         svg.line([left, y + HEAD - 5.0], [left + block_width, y + HEAD - 5.0], Stroke::new(FRAME, 1.5));
         for (row, component) in (block * rows..((block + 1) * rows).min(shown)).enumerate() {
             let top = y + HEAD + row as f64 * row_height;
