@@ -14,4 +14,4 @@ pub(crate) mod yaml;
 
 pub(crate) use node::{Content, Node, Place};
 pub(crate) use problems::Problems;
-pub(crate) use table::{Number, Subject, Table};
+pub(crate) use table::{CONTACT, EMISSIVITY, Number, PANEL_KT, Subject, Table};

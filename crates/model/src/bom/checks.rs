@@ -19,11 +19,12 @@ const SUSPECT_MAX_TEMP_C: f64 = 200.0;
 /// Values that are possible but look like another unit. Warnings.
 pub(super) fn units(table: &Table<'_>, entry: &BomEntry, problems: &mut Problems) {
     let largest_m = entry.size_m.iter().copied().fold(0.0, f64::max);
+    let smallest_m = entry.size_m.iter().copied().fold(f64::INFINITY, f64::min);
     let mut suspect = |key: &str, zh: String, en: String, fix: String| {
         if let Some(node) = table.get(key) {
             let code = problems.code("unit_suspect");
             let found = if key == "dimensions" {
-                format!("largest side {} mm", show_number(largest_m * 1000.0))
+                format!("shortest side {} mm", show_number(smallest_m * 1000.0))
             } else {
                 node.shown()
             };
@@ -31,12 +32,15 @@ pub(super) fn units(table: &Table<'_>, entry: &BomEntry, problems: &mut Problems
         }
     };
     let density = entry.mass_kg / entry.size_m.iter().product::<f64>();
-    if largest_m < 0.003 {
+    if largest_m < 0.003 || smallest_m < 0.0005 {
         suspect(
             "dimensions",
-            format!("最长边只有 {} mm，单位是否写成了米？", show_number(largest_m * 1000.0)),
-            format!("the longest side is only {} mm, is it in metres?", show_number(largest_m * 1000.0)),
-            "multiply by 1000".to_owned(),
+            format!("最短边只有 {} mm，单位是否写成了米？", show_number(smallest_m * 1000.0)),
+            format!("the shortest side is only {} mm, is it in metres?", show_number(smallest_m * 1000.0)),
+            {
+                let [x, y, z] = entry.size_m.map(|size| show_number(size * 1e6));
+                format!("x {x}, y {y}, z {z}?")
+            },
         );
     } else if density > MAX_DENSITY_KG_PER_M3 {
         suspect(

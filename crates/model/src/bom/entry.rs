@@ -43,6 +43,9 @@ const KEYS: &[&str] = &[
     "reference",
 ];
 
+/// Smallest dimension, mm. Below it a size is a typing error, and areas and
+/// volumes lose their digits.
+const MIN_SIZE_MM: f64 = 0.01;
 /// Largest dimension, mm. A kilometre would be a typing error.
 pub(super) const MAX_SIZE_MM: f64 = 1e5;
 pub(super) const MAX_MASS_KG: f64 = 1e5;
@@ -90,7 +93,7 @@ pub(super) fn read(
     }
     let id = id(&table, problems);
     let name = label(&table, "name", problems);
-    let size_m = size(&table, number, problems);
+    let size_m = size(&table, number, missing_fields, problems);
     let mass_kg = positive(&table, "mass", MAX_MASS_KG, problems);
     let power_w = power(&table, problems);
     let category = label(&table, "category", problems);
@@ -206,12 +209,16 @@ pub(super) fn label(table: &Table<'_>, key: &str, problems: &mut Problems) -> Op
     None
 }
 
-fn size(table: &Table<'_>, number: usize, problems: &mut Problems) -> Option<Vec3> {
+fn size(table: &Table<'_>, number: usize, missing_fields: &[&str], problems: &mut Problems) -> Option<Vec3> {
     let node = table.get("dimensions")?;
     let axes = ["x", "y", "z"];
     let complete = matches!(node.content, Content::Table(_))
         && axes.iter().all(|axis| node.get(axis).is_some_and(|value| !value.is_null()));
     if !complete {
+        if missing_fields.contains(&"dimensions") {
+            // The missing column was reported for the whole sheet.
+            return None;
+        }
         let problem = Problem::error(
             "bom.dimensions_incomplete",
             format!("解析第 {number} 个组件失败: dimensions必须包含x, y, z"),
@@ -235,8 +242,11 @@ fn size(table: &Table<'_>, number: usize, problems: &mut Problems) -> Option<Vec
     inner.check_keys(&axes, problems);
     let values = axes.map(|axis| inner.get(axis).and_then(|node| inner.finite(axis, node, problems)));
     let [x, y, z] = [values[0]?, values[1]?, values[2]?];
-    let bad: Vec<(&str, f64)> =
-        axes.into_iter().zip([x, y, z]).filter(|(_, value)| *value <= 0.0 || *value > MAX_SIZE_MM).collect();
+    let bad: Vec<(&str, f64)> = axes
+        .into_iter()
+        .zip([x, y, z])
+        .filter(|(_, value)| *value < MIN_SIZE_MM || *value > MAX_SIZE_MM)
+        .collect();
     let Some((axis, value)) = bad.first() else {
         return Some([m_from_mm(x), m_from_mm(y), m_from_mm(z)]);
     };
@@ -245,15 +255,15 @@ fn size(table: &Table<'_>, number: usize, problems: &mut Problems) -> Option<Vec
     } else {
         (
             "out_of_range",
-            format!("尺寸不能超过 {} mm", show_number(MAX_SIZE_MM)),
-            format!("the size must not exceed {} mm", show_number(MAX_SIZE_MM)),
+            format!("尺寸须在 {} 到 {} mm 之间", show_number(MIN_SIZE_MM), show_number(MAX_SIZE_MM)),
+            format!("the size must be {} to {} mm", show_number(MIN_SIZE_MM), show_number(MAX_SIZE_MM)),
         )
     };
     let found: Vec<String> =
         bad.iter().map(|(axis, value)| format!("{axis} = {} mm", show_number(*value))).collect();
     let mut problem = inner
         .error_at(axis, inner.get(axis).unwrap_or(node), problems.code(code), zh, en)
-        .found(found.join(", "), Number::above(0.0, MAX_SIZE_MM, "mm").shown());
+        .found(found.join(", "), Number::within(MIN_SIZE_MM, MAX_SIZE_MM, "mm").shown());
     if *value < 0.0 && bad.len() == 1 {
         problem = problem.fix(format!("{}?", show_number(-value)));
     }

@@ -2,10 +2,10 @@ use super::entry::{MAX_POWER_W, MAX_SIZE_MM, TEMP_C};
 use super::{EntryExtras, MAX_COMPONENTS};
 use crate::file_units::{k_from_c, m_from_mm};
 use crate::input::node::show_text;
-use crate::input::{Content, Node, Number, Problems, Table};
+use crate::input::{CONTACT, Content, EMISSIVITY, Node, Number, Problems, Table};
 use crate::{Panel, PanelSet};
 
-const CONTACT: Number = Number::within(0.0, 1e6, "W/(m² K)");
+const STRAP: Number = Number::within(0.0, 1e6, "W/(m² K)");
 
 /// Reads everything of an entry beyond the plain form.
 pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> EntryExtras {
@@ -21,7 +21,7 @@ pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> EntryExtras {
             CONTACT,
             problems,
         ),
-        emissivity: table.number("emissivity", fraction, problems),
+        emissivity: table.number("emissivity", EMISSIVITY, problems),
         absorptivity: table.number("absorptivity", fraction, problems),
         coating_type: table.text("coating_type", problems),
         thermal_contacts: thermal_contacts(table, problems),
@@ -93,7 +93,7 @@ fn thermal_contacts(table: &Table<'_>, problems: &mut Problems) -> Vec<(String, 
     let Content::Table(fields) = &contacts.node.content else { return vec![] };
     let stated = fields.iter().filter(|(_, node)| !node.is_null()).take(MAX_COMPONENTS);
     stated
-        .filter_map(|(id, node)| Some((id.clone(), contacts.number_of(id, node, CONTACT, problems)?)))
+        .filter_map(|(id, node)| Some((id.clone(), contacts.number_of(id, node, STRAP, problems)?)))
         .collect()
 }
 

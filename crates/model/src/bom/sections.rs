@@ -2,7 +2,7 @@ use super::{Bom, FixedMassEntry, KeepOutEntry, PanelEntry, relations};
 use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
 use crate::input::table::nearest;
-use crate::input::{Content, Node, Number, Problems, Subject, Table};
+use crate::input::{Content, EMISSIVITY, Node, Number, PANEL_KT, Problems, Subject, Table};
 use crate::{Orbit, Panel, limits};
 
 /// Every key beside `components`.
@@ -26,7 +26,7 @@ const KEYS: &[&str] = &[
 ];
 
 const LENGTH_MM: Number = Number::within(-1e5, 1e5, "mm");
-const SIZE_MM: Number = Number::above(0.0, 1e5, "mm");
+const SIZE_MM: Number = Number::within(0.01, 1e5, "mm");
 
 /// Reads everything of a BOM object beside its components.
 pub(super) fn read(table: &Table<'_>, bom: &mut Bom, problems: &mut Problems) {
@@ -128,14 +128,14 @@ pub(crate) fn panel_entry(table: &Table<'_>, problems: &mut Problems) -> PanelEn
     PanelEntry {
         absorptivity_eol: table.number("absorptivity_eol", fraction, problems).or(either),
         absorptivity_bol: table.number("absorptivity_bol", fraction, problems).or(either),
-        emissivity: table.number("emissivity", fraction, problems),
-        kt_w_per_k: table.number("kt_w_per_k", Number::above(0.0, 1e4, "W/K"), problems),
+        emissivity: table.number("emissivity", EMISSIVITY, problems),
+        kt_w_per_k: table.number("kt_w_per_k", PANEL_KT, problems),
         area_density_kg_per_m2: table.number(
             "area_density_kg_m2",
             Number::within(0.0, 1e3, "kg/m²"),
             problems,
         ),
-        inner_emissivity: table.number("inner_emissivity", Number::above(0.0, 1.0, ""), problems),
+        inner_emissivity: table.number("inner_emissivity", EMISSIVITY, problems),
         radiator_fraction: table.number("radiator_fraction", fraction, problems),
     }
 }

@@ -3,7 +3,7 @@ use super::{EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, Origin, SystemConfi
 use crate::bom::{MAX_COMPONENTS, checks, config_component, sections};
 use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
-use crate::input::{Content, Node, Number, Problems, Subject, Table, yaml};
+use crate::input::{CONTACT, Content, EMISSIVITY, Node, Number, PANEL_KT, Problems, Subject, Table, yaml};
 use crate::{Checked, Problem, limits};
 
 /// Reads a configuration file (YAML).
@@ -167,7 +167,7 @@ fn envelope_config(section: &Table<'_>, problems: &mut Problems) -> EnvelopeConf
         problems,
     );
     let mut envelope = EnvelopeConfig::default();
-    let size_rule = Number::above(0.0, 1e5, "mm");
+    let size_rule = Number::within(0.01, 1e5, "mm");
     envelope.size_m = section.triple("size_mm", size_rule, problems).map(|size| size.map(m_from_mm));
     // A file that states a size and not how it is meant means that size.
     envelope.auto = section.boolean("auto_envelope", problems).unwrap_or(envelope.size_m.is_none());
@@ -261,13 +261,12 @@ fn thermal(section: &Table<'_>, problems: &mut Problems) -> (ThermalConfig, Opti
         problems,
     );
     let mut thermal = ThermalConfig::default();
-    let emissivity = Number::above(0.0, 1.0, "");
     let mut set = |place: &mut f64, key: &str, rule: Number| {
         if let Some(value) = section.number(key, rule, problems) {
             *place = value;
         }
     };
-    set(&mut thermal.panel_kt_w_per_k, "panel_kt_w_per_k", Number::above(0.0, 1e4, "W/K"));
+    set(&mut thermal.panel_kt_w_per_k, "panel_kt_w_per_k", PANEL_KT);
     set(
         &mut thermal.panel_area_density_kg_per_m2,
         "panel_area_density_kg_m2",
@@ -278,15 +277,11 @@ fn thermal(section: &Table<'_>, problems: &mut Problems) -> (ThermalConfig, Opti
         "edge_conductance_w_per_m_k",
         Number::within(0.0, 1e6, "W/(m K)"),
     );
-    set(&mut thermal.outer_emissivity, "outer_emissivity", emissivity);
+    set(&mut thermal.outer_emissivity, "outer_emissivity", EMISSIVITY);
     set(&mut thermal.outer_absorptivity, "outer_absorptivity", Number::within(0.0, 1.0, ""));
-    set(&mut thermal.inner_emissivity, "inner_emissivity", emissivity);
-    set(&mut thermal.component_emissivity, "component_emissivity", Number::within(0.0, 1.0, ""));
-    set(
-        &mut thermal.contact_conductance_w_per_m2_k,
-        "contact_conductance_w_m2k",
-        Number::within(0.0, 1e6, "W/(m² K)"),
-    );
+    set(&mut thermal.inner_emissivity, "inner_emissivity", EMISSIVITY);
+    set(&mut thermal.component_emissivity, "component_emissivity", EMISSIVITY);
+    set(&mut thermal.contact_conductance_w_per_m2_k, "contact_conductance_w_m2k", CONTACT);
     let flux = Number::within(0.0, 1e4, "W/m²");
     set(&mut thermal.hot_absorbed_w_per_m2, "hot_absorbed_w_m2", flux);
     set(&mut thermal.cold_absorbed_w_per_m2, "cold_absorbed_w_m2", flux);

@@ -58,6 +58,17 @@ impl Number {
     }
 }
 
+/// Infrared emissivity. At 0 a surface loses no heat, and a panel of such a
+/// surface has no steady temperature.
+pub(crate) const EMISSIVITY: Number = Number::within(0.01, 1.0, "");
+
+/// In-plane conductivity times thickness of a panel: from a foil of plastic to
+/// a plate with heat pipes.
+pub(crate) const PANEL_KT: Number = Number::within(1e-4, 1e4, "W/K");
+
+/// Contact of a component with its panel. At 0 the heat could not leave.
+pub(crate) const CONTACT: Number = Number::within(0.1, 1e6, "W/(m² K)");
+
 /// The keys and values of one object of the input, with its pointer. Every
 /// reading method notes what is wrong and then gives `None`.
 #[derive(Debug)]

@@ -71,7 +71,7 @@ fn errors() -> Vec<Case> {
         ),
         case("bom.size_nonpositive", "/0/dimensions/x", "tx_01: 尺寸必须大于0", one(size(0.0))),
         case("bom.size_nonpositive", "/0/dimensions/x", "tx_01: 尺寸必须大于0", one(size(-3.0))),
-        case("bom.out_of_range", "/0/dimensions/x", "尺寸不能超过", one(size(1e9))),
+        case("bom.out_of_range", "/0/dimensions/x", "尺寸须在", one(size(1e9))),
         case("bom.mass_nonpositive", "/0/mass", "tx_01: 质量必须大于0", one(json!({"mass": 0}))),
         case("bom.mass_nonpositive", "/0/mass", "tx_01: 质量必须大于0", one(json!({"mass": -1}))),
         case("bom.power_negative", "/0/power", "tx_01: 功率不能为负", one(json!({"power": -1}))),
@@ -416,4 +416,14 @@ fn found_allowed_and_fix_name_the_values() {
         assert!(problem.allowed.starts_with(allowed), "{}", problem.allowed);
         assert_eq!(problem.fix.as_deref(), fix, "{changes}");
     }
+}
+
+#[test]
+fn a_size_in_metres_is_suspected_and_the_size_in_millimetres_offered() {
+    let bom = one(json!({"dimensions": {"x": 0.2, "y": 0.15, "z": 0.1}, "mass": 5}));
+    let checked = parse_value(&bom).expect("accepted");
+    let problem = with_code(&checked.warnings, "bom.unit_suspect");
+    assert_eq!(problem.found, "shortest side 0.1 mm");
+    assert_eq!(problem.fix.as_deref(), Some("x 200, y 150, z 100?"));
+    assert_eq!(checked.warnings.len(), 1, "the density that follows from it is not another problem");
 }
