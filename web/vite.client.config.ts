@@ -9,7 +9,7 @@ export default defineConfig({
   build: {
     target: 'es2022',
     emptyOutDir: false,
-    outDir: 'dist/assets',
+    outDir: 'dist/lib',
     lib: {
       entry: alias['@msgalaxy/client'],
       name: 'MsGalaxy',

@@ -19,7 +19,7 @@ const socketIoAsset: Plugin = {
   generateBundle() {
     const source = readFileSync(here('node_modules/socket.io-client/dist/socket.io.min.js'), 'utf8');
     // Its source map is not served, so the browser need not look for it.
-    this.emitFile({ type: 'asset', fileName: 'assets/socket.io.min.js', source: source.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n') });
+    this.emitFile({ type: 'asset', fileName: 'lib/socket.io.min.js', source: source.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n') });
   },
 };
 

@@ -10,9 +10,7 @@ const size = (name) => gzipSync(readFileSync(new URL(name, dist)), { level: 9 })
 
 const html = readFileSync(new URL('index.html', dist), 'utf8');
 const first = ['index.html', ...[...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map((match) => match[1])];
-// Libraries for other pages are not part of this one.
-const libraries = /^(socket\.io\.min|msgalaxy-client)/;
-const lazy = readdirSync(new URL('assets/', dist)).filter((name) => !libraries.test(name)).map((name) => `assets/${name}`);
+const lazy = readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`);
 const sum = (names) => names.reduce((total, name) => total + size(name), 0);
 const firstLoad = sum(first);
 const total = sum([...new Set([...first, ...lazy])]);

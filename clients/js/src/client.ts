@@ -57,7 +57,10 @@ export interface TaskResultDocument {
 /** What the server thinks of a BOM. */
 export interface BomCheck {
   valid: boolean;
+  /** Entries of the BOM. */
   num_components: number;
+  /** Components after quantity expansion; only of a valid BOM. */
+  num_units?: number;
   errors: string[];
   problems?: Problem[];
   components: { id: string; name: string; mass: number; power: number; category: string }[];
@@ -73,6 +76,8 @@ export interface BomEntry {
   total_mass?: number | null;
   /** W */
   total_power?: number | null;
+  /** Whether a task can be made of it. */
+  valid?: boolean;
   source: 'example' | 'upload';
 }
 
@@ -81,7 +86,10 @@ export interface Uploaded {
   /** Usable in {@link CreateTask}. */
   bom_file: string;
   valid: boolean;
+  /** Entries of the BOM. */
   num_components: number;
+  /** Components after quantity expansion; only of a valid BOM. */
+  num_units?: number;
   problems: Problem[];
 }
 
@@ -208,7 +216,11 @@ export class Client {
   }
 
   /** Events after a seq, in order. */
-  listEvents(taskId: string, after = 0, limit?: number): Promise<{ events: TaskEvent[] }> {
+  listEvents(
+    taskId: string,
+    after = 0,
+    limit?: number,
+  ): Promise<{ events: TaskEvent[]; head_seq: number; log_id: string; next_after: number }> {
     return this.#json('GET', `${this.#task(taskId)}/events`, { query: { after, limit } });
   }
 

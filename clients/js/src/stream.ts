@@ -48,6 +48,9 @@ type Handlers = { [Kind in TaskEventKind]: (event: Extract<TaskEvent, { event_ty
 /** Holes in a row, without one new event between them, after which a stream fails. */
 const MAX_FRUITLESS_RESUMES = 5;
 
+/** Pause before a subscription is asked for again that failed by the server's own fault. */
+const RETRY_MS = 1000;
+
 /** Events that an iterator may leave unread; a slower reader is told rather than fed from growing memory. */
 const MAX_UNREAD = 100_000;
 
@@ -64,6 +67,7 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   #status: StreamStatus;
   #logId: string | undefined;
   #resuming = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #fruitless = 0;
   readonly #connection: Connection;
   readonly #handlers = new Map<string, Set<(...args: never[]) => void>>();
@@ -168,12 +172,13 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       if (answer?.task_id === this.taskId) this.#resumed(answer);
     };
     const onError = (error: { task_id?: string; message?: string; code?: string }): void => {
-      if (error?.task_id === this.taskId) this.#fail(new StreamError(error.message ?? 'refused', error.code, this.taskId));
+      if (error?.task_id === this.taskId) this.#refused(error.message ?? 'refused', error.code);
     };
     socket.on('task_update', onUpdate);
     socket.on('subscribed', onSubscribed);
     socket.on('error', onError);
     this.#release.push(
+      () => clearTimeout(this.#retry),
       () => socket.off('task_update', onUpdate),
       () => socket.off('subscribed', onSubscribed),
       () => socket.off('error', onError),
@@ -208,6 +213,15 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       ...(at > 0 ? { after_seq: at } : {}),
       ...(at > 0 && this.#logId !== undefined ? { log_id: this.#logId } : {}),
     });
+  }
+
+  /** A refusal ends the stream, unless the server itself had trouble: then it is asked again. */
+  #refused(message: string, code: string | undefined): void {
+    if (code !== 'internal') return this.#fail(new StreamError(message, code, this.taskId));
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (this.#connection.socket.connected) this.#resume();
+    }, RETRY_MS);
   }
 
   #resumed(answer: Subscribed): void {

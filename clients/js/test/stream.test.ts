@@ -1,6 +1,6 @@
 // What a stream makes of the packets of a server: nothing lost, nothing twice,
 // in order. The socket is a stand-in; e2e/browser has the real server.
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Connection, type ConnectionStatus, StreamError, type TaskEvent, TaskStream } from '../src/index.js';
 
 class FakeSocket {
@@ -159,6 +159,17 @@ describe('a stream', () => {
     connection.socket.receive('error', { task_id: 'another', code: 'x', message: 'not ours' });
     connection.socket.receive('error', { task_id: 't', code: 'task.not_found', message: 'Task not found' });
     await expect(finished).rejects.toMatchObject({ code: 'task.not_found', message: 'Task not found' });
+  });
+
+  it('asks again when the server had trouble of its own', () => {
+    vi.useFakeTimers();
+    const stream = open();
+    connection.become('connected');
+    connection.socket.receive('error', { task_id: 't', code: 'internal', message: 'the store did not answer; try again' });
+    vi.advanceTimersByTime(2000);
+    vi.useRealTimers();
+    expect(subscriptions()).toHaveLength(2);
+    expect(stream.status.phase).toBe('waiting');
   });
 
   it('does not see the events of other tasks', () => {

@@ -5,7 +5,6 @@ export const en: Record<Key, string> = {
   'app.tagline': 'Satellite equipment layout, optimized while you watch',
   'app.skip': 'Skip to content',
   'app.home': 'Home',
-  'app.language': 'Language',
   'app.theme': 'Theme',
   'theme.system': 'System',
   'theme.light': 'Light',
@@ -28,7 +27,7 @@ export const en: Record<Key, string> = {
   'hero.text':
     'Pick a sample or bring your own BOM. Temperatures, clearances and center of mass are computed in every iteration, and the layout converges in front of you.',
   'hero.run': 'Run the sample',
-  'hero.hint': '2 components · 20 iterations · a few seconds',
+  'hero.hint': '2 components · up to 20 iterations · a few seconds',
   'samples.title': 'Sample BOMs',
   'samples.loading': 'Loading the samples…',
   'samples.empty': 'The server has no sample BOMs. Upload your own below.',
@@ -87,11 +86,7 @@ export const en: Record<Key, string> = {
   'tasks.title': 'Tasks',
   'tasks.empty': 'No tasks yet. Run a sample and it will appear here.',
   'tasks.loading': 'Loading tasks…',
-  'tasks.col.status': 'Status',
-  'tasks.col.bom': 'BOM',
   'tasks.col.iteration': 'Iteration',
-  'tasks.col.result': 'Result',
-  'tasks.col.created': 'Created',
   'tasks.total': '{n} in total',
   'tasks.more': 'Show more',
   'tasks.stale': 'Could not load; this is the list of {time}',
@@ -125,6 +120,7 @@ export const en: Record<Key, string> = {
   'run.starting': 'Building the start layout…',
   'run.stale': 'Connection lost. This is the state of {time}; the rest follows when it is back.',
   'run.done.feasible': 'Done. The layout meets every constraint.',
+  'run.done.converged': 'It ended early: no more improvement after iteration {n}.',
   'run.done.infeasible': 'Done, but {n} constraints are still violated. Try more iterations or wider limits.',
   'run.done.cancelled': 'Cancelled. The best layout up to iteration {n} is kept.',
   'run.done.cancelled.early': 'Cancelled before it began.',
@@ -171,7 +167,6 @@ export const en: Record<Key, string> = {
   'layout.col.clearance': 'Clearance',
   'layout.col.power': 'Power',
   'layout.col.mass': 'Mass',
-  'layout.hover': 'Point at or focus a component for details.',
   'layout.keepout': 'Keep-out',
 
   'charts.title': 'Over the iterations',
@@ -227,5 +222,4 @@ export const en: Record<Key, string> = {
   'downloads.dir': 'Result directory',
 
   'error.unreachable': 'The server does not answer. Check that it is running, then try again.',
-  'error.title': 'The request did not succeed',
 };

@@ -47,7 +47,7 @@ export function LayoutDrawing({ state, view, color, label, showLabels, hovered }
       viewBox={`${x} ${y} ${width} ${height}`}
       role="img"
       aria-label={`${label} ${t('layout.drag')}`}
-      tabIndex={0}
+      tabindex={0}
       {...turning}
     >
       <g class="hull-back">

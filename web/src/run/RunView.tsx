@@ -24,6 +24,8 @@ export function RunView({ run }: { run: RunModel }) {
   if (!task) return run.loading.value === 'error' ? <LoadFailed run={run} /> : <p class="empty card">{t('run.loading')}</p>;
 
   const stale = !isTerminal(task.status) && connection.value.phase !== 'connected';
+  // It ended before its first iteration: there is nothing to wait for.
+  const empty = isTerminal(task.status) && run.newest.value === 0;
   return (
     <div class={stale ? 'run stale' : 'run'} data-testid="run" data-task={run.taskId}>
       <RunHead run={run} task={task} />
@@ -35,15 +37,21 @@ export function RunView({ run }: { run: RunModel }) {
       {run.loading.value === 'error' && <LoadFailed run={run} />}
       <Verdict run={run} task={task} />
       {launchError.value !== null && <Failure error={launchError.value} />}
-      <KpiTiles run={run} />
-      <div class="columns">
-        <LayoutPanel run={run} />
-        <Charts run={run} />
-      </div>
-      <div class="columns">
-        <ConstraintTable run={run} />
+      {empty ? (
         <EventLog run={run} />
-      </div>
+      ) : (
+        <>
+          <KpiTiles run={run} />
+          <div class="columns">
+            <LayoutPanel run={run} />
+            <Charts run={run} />
+          </div>
+          <div class="columns">
+            <ConstraintTable run={run} />
+            <EventLog run={run} />
+          </div>
+        </>
+      )}
       {task.status === 'completed' && <Images run={run} task={task} />}
       <details class="card">
         <summary>{t('run.config')}</summary>
@@ -204,6 +212,7 @@ function Verdict({ run, task }: { run: RunModel; task: Task }) {
       ) : (
         <p class="notice notice-good" role="status" data-testid="verdict">
           ✓ {t('run.done.feasible')}
+          {task.result?.stop_reason === 'converged' && ` ${t('run.done.converged', { n: task.result.final_iteration })}`}
         </p>
       );
     case 'failed':

@@ -193,7 +193,7 @@ async function upload(name: string, content: Blob | string): Promise<void> {
     const answer = await client.uploadBom(name, content);
     const problems = answer.problems ?? [];
     check.value = answer.valid
-      ? { state: 'ready', name, bomFile: answer.bom_file, components: answer.num_components, problems }
+      ? { state: 'ready', name, bomFile: answer.bom_file, components: answer.num_units ?? answer.num_components, problems }
       : { state: 'invalid', name, problems };
     void refreshBoms();
   } catch (error) {
@@ -207,7 +207,7 @@ async function checkPath(bomFile: string): Promise<void> {
     const answer = await client.validateBom(bomFile);
     const problems = answer.problems ?? [];
     check.value = answer.valid
-      ? { state: 'ready', name: bomFile, bomFile, components: answer.num_components, problems }
+      ? { state: 'ready', name: bomFile, bomFile, components: answer.num_units ?? answer.num_components, problems }
       : { state: 'invalid', name: bomFile, problems };
   } catch (error) {
     check.value = refused(bomFile, error);

@@ -36,7 +36,7 @@ export function StartView() {
   }, [connected]);
 
   const examples = boms.value?.filter(({ source }) => source === 'example') ?? [];
-  const uploads = boms.value?.filter(({ source }) => source === 'upload') ?? [];
+  const uploads = boms.value?.filter(({ source, valid }) => source === 'upload' && valid !== false) ?? [];
   const first = examples.find(({ bom_file }) => bom_file === FIRST) ?? examples[0];
   return (
     <>
