@@ -119,11 +119,12 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
 /// Stable codes of what can go wrong in a run.
 fn failure_code(error: &experiment::Error) -> &'static str {
     match error {
+        experiment::Error::Layout(_) => "experiment.layout_failed",
+        experiment::Error::Physics(_) => "experiment.physics_failed",
         experiment::Error::Write { .. } => "experiment.write_failed",
+        experiment::Error::Draw { .. } => "experiment.draw_failed",
         experiment::Error::Checkpoint { .. } => "experiment.checkpoint_unusable",
         experiment::Error::Abandoned => "experiment.abandoned",
-        #[allow(unreachable_patterns)]
-        _ => "experiment.failed",
     }
 }
 
@@ -131,6 +132,7 @@ fn failure_code(error: &experiment::Error) -> &'static str {
 struct Reporter<'a> {
     context: &'a JobContext,
     satellite: &'a Satellite,
+    warnings: &'a [Problem],
     max_iterations: u32,
     told: Told,
     last_fraction: Option<Instant>,
@@ -140,7 +142,8 @@ struct Reporter<'a> {
 impl<'a> Reporter<'a> {
     fn new(context: &'a JobContext, spec: &'a Spec, told: Told) -> Self {
         let (satellite, max_iterations) = (&spec.satellite, spec.settings.max_iterations);
-        Reporter { context, satellite, max_iterations, told, last_fraction: None, control: context.control() }
+        let (warnings, control) = (spec.warnings.as_slice(), context.control());
+        Reporter { context, satellite, warnings, max_iterations, told, last_fraction: None, control }
     }
 
     fn commit(&mut self, events: Vec<NewEvent>, checkpoint: Option<&[u8]>) -> RunControl {
@@ -224,6 +227,10 @@ impl Hooks for Reporter<'_> {
 
     fn now(&self) -> String {
         now()
+    }
+
+    fn warnings(&self) -> &[Problem] {
+        self.warnings
     }
 }
 
