@@ -18,13 +18,16 @@ pub struct Conduction {
     /// Conductance for the off-diagonal places, the sum of a node's
     /// conductances on the diagonal.
     values: Vec<f64>,
+    /// A good order of elimination, when one was worked out.
+    order: Option<Vec<u32>>,
 }
 
 impl Conduction {
     /// Paths between `nodes` nodes. Links that conduct nothing and links of a
     /// node with itself are left out; parallel links add up.
     pub fn new(nodes: usize, links: Vec<Link>) -> Conduction {
-        Conduction { col_ptr: vec![0], row_idx: Vec::new(), values: Vec::new() }.extended(nodes, links)
+        Conduction { col_ptr: vec![0], row_idx: Vec::new(), values: Vec::new(), order: None }
+            .extended(nodes, links)
     }
 
     /// The same paths and `nodes` nodes more. Every link ends at a new node.
@@ -43,6 +46,7 @@ impl Conduction {
             col_ptr: Vec::with_capacity(total + 1),
             row_idx: Vec::with_capacity(entries),
             values: Vec::with_capacity(entries),
+            order: None,
         };
         extended.col_ptr.extend_from_slice(&self.col_ptr);
         extended.row_idx.extend_from_slice(&self.row_idx);
@@ -70,7 +74,46 @@ impl Conduction {
             extended.col_ptr.push(extended.row_idx.len());
         }
         assert_eq!(next, links.len(), "every link ends at a new node");
+        extended.order = self.order.as_ref().map(|order| extended.extended_order(order));
         extended
+    }
+
+    /// The same paths with an order of elimination, which [`Conduction::extended`]
+    /// carries on: worked out once for what does not change.
+    pub fn with_elimination_order(mut self) -> Conduction {
+        self.order = super::factor::elimination_order(&self);
+        self
+    }
+
+    pub(crate) fn order(&self) -> Option<&[u32]> {
+        self.order.as_deref()
+    }
+
+    /// A new node is eliminated just before the last of the old nodes it is
+    /// joined to: by then most of them are gone, and the fill stays small.
+    fn extended_order(&self, old: &[u32]) -> Vec<u32> {
+        let mut place = vec![0; old.len()];
+        for (at, node) in old.iter().enumerate() {
+            place[*node as usize] = at;
+        }
+        let mut insertions: Vec<(usize, u32)> = (old.len()..self.nodes())
+            .map(|node| {
+                let joined = &self.row_idx[self.col_ptr[node]..self.diagonal(node)];
+                let last = joined.iter().filter(|row| **row < old.len()).map(|row| place[*row]).max();
+                (last.unwrap_or(old.len()), node as u32)
+            })
+            .collect();
+        insertions.sort_unstable();
+        let mut order = Vec::with_capacity(self.nodes());
+        let mut next = insertions.into_iter().peekable();
+        for (at, node) in old.iter().enumerate() {
+            while let Some((_, new)) = next.next_if(|insertion| insertion.0 == at) {
+                order.push(new);
+            }
+            order.push(*node);
+        }
+        order.extend(next.map(|insertion| insertion.1));
+        order
     }
 
     /// Number of nodes.

@@ -90,7 +90,7 @@ impl Model {
             satellite: satellite.clone(),
             mesh,
             sheets,
-            panels: Conduction::new(cells, super::panels::links(satellite, &sheets)),
+            panels: Conduction::new(cells, super::panels::links(satellite, &sheets)).with_elimination_order(),
             enclosure: Enclosure::new(
                 inner,
                 patches_per_edge,

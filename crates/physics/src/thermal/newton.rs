@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use faer::dyn_stack::MemBuffer;
-
-use super::factor::{Factor, Symbolic};
+use super::factor::Factor;
 use super::gmres;
 use super::network::{Network, radiation_slope};
 use crate::Error;
@@ -20,7 +18,7 @@ const MAX_STEPS: usize = 100;
 /// Share of the linear residual that each Newton step leaves.
 const FORCING: f64 = 1e-3;
 /// More iterations than this with an old factor, and a new one is cheaper.
-const OLD_FACTOR_ITERATIONS: usize = 10;
+const OLD_FACTOR_ITERATIONS: usize = 7;
 const MAX_ITERATIONS: usize = 60;
 
 /// The steady state of a network.
@@ -52,9 +50,8 @@ impl Network<'_> {
     pub(crate) fn solve_with(&self, start_k: Vec<f64>, old: Option<Arc<Factor>>) -> Result<Field, Error> {
         let mut temps_k = start_k;
         let mut factor = old.filter(|factor| factor.nodes() == self.nodes());
-        let mut symbolic: Option<Symbolic> = None;
         let mut is_old = factor.is_some();
-        let mut scratch = factor.as_ref().map(|factor| factor.scratch());
+        let mut scratch = Vec::new();
         let (mut residual, mut diagonal) = (Vec::new(), Vec::new());
         let mut last_sum = f64::INFINITY;
         let mut newton_steps = 0;
@@ -81,9 +78,9 @@ impl Network<'_> {
             self.diagonal_w_per_k(&temps_k, &mut diagonal);
             residual.iter_mut().for_each(|value| *value = -*value);
             let mut step = None;
-            if let (Some(factor), Some(scratch)) = (&factor, &mut scratch) {
+            if let Some(factor) = &factor {
                 let limit = if is_old { OLD_FACTOR_ITERATIONS } else { MAX_ITERATIONS };
-                let solved = self.linear_solve(factor, &temps_k, &diagonal, &residual, limit, scratch);
+                let solved = self.linear_solve(factor, &temps_k, &diagonal, &residual, limit, &mut scratch);
                 // A factor of this very solve is kept while it does its work.
                 if solved.converged || !is_old {
                     is_old = solved.iterations > OLD_FACTOR_ITERATIONS;
@@ -93,12 +90,15 @@ impl Network<'_> {
             let step = match step {
                 Some(step) => step,
                 None => {
-                    let new = self.factorize(&mut symbolic, &diagonal, newton_steps, sum, load_w)?;
-                    let mut memory = new.scratch();
+                    let new = Factor::new(&self.conduction, &diagonal).ok_or(Error::NotConverged {
+                        newton_steps,
+                        residual_w: sum,
+                        allowed_w: ACCEPTED * load_w,
+                    })?;
                     let solved =
-                        self.linear_solve(&new, &temps_k, &diagonal, &residual, MAX_ITERATIONS, &mut memory);
+                        self.linear_solve(&new, &temps_k, &diagonal, &residual, MAX_ITERATIONS, &mut scratch);
                     is_old = solved.iterations > OLD_FACTOR_ITERATIONS + 5;
-                    (factor, scratch) = (Some(Arc::new(new)), Some(memory));
+                    factor = Some(Arc::new(new));
                     solved.solution
                 }
             };
@@ -110,23 +110,6 @@ impl Network<'_> {
         }
     }
 
-    fn factorize(
-        &self,
-        symbolic: &mut Option<Symbolic>,
-        diagonal: &[f64],
-        newton_steps: usize,
-        sum: f64,
-        load_w: f64,
-    ) -> Result<Factor, Error> {
-        if symbolic.is_none() {
-            *symbolic = Symbolic::new(&self.conduction);
-        }
-        symbolic
-            .clone()
-            .and_then(|symbolic| Factor::new(symbolic, &self.conduction, diagonal))
-            .ok_or(Error::NotConverged { newton_steps, residual_w: sum, allowed_w: ACCEPTED * load_w })
-    }
-
     fn linear_solve(
         &self,
         factor: &Factor,
@@ -134,7 +117,7 @@ impl Network<'_> {
         diagonal: &[f64],
         right_side: &[f64],
         limit: usize,
-        scratch: &mut MemBuffer,
+        scratch: &mut Vec<f64>,
     ) -> gmres::Solved {
         let patches = self.interior.as_ref().map_or(0, |interior| interior.enclosure.patches());
         let (mut emissive, mut irradiation) = (vec![0.0; patches], vec![0.0; patches]);

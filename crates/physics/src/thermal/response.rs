@@ -15,9 +15,10 @@ const LEAST_CONTACT_W_PER_K: f64 = 1e-6;
 /// the linearisation, conserves heat.
 ///
 /// Held at the values of the solution: what each component radiates, and the
-/// slopes of radiation. Radiation between panels is that of bare panels. A
-/// component gives its heat to its footprint evenly. At the layout of the
-/// solution the temperatures are those of the solution.
+/// slopes of radiation. Radiation between panels is that of bare panels. A base
+/// plate spreads its heat over the cells of its footprint as an isothermal plate
+/// on an otherwise even panel does. At the layout of the solution the
+/// temperatures are those of the solution.
 #[derive(Debug, Clone)]
 pub struct Response {
     model: Model,
@@ -29,6 +30,8 @@ pub struct Response {
     cell_temps_k: Vec<f64>,
     /// Power less what it radiates, per component, W.
     load_w: Vec<f64>,
+    /// What the even panel misses at the solution, per component, K.
+    offset_k: Vec<f64>,
 }
 
 impl Response {
@@ -46,6 +49,7 @@ impl Response {
                 .zip(&solution.radiated_w)
                 .map(|(component, radiated)| component.power_w - radiated)
                 .collect(),
+            offset_k: vec![0.0; components.len()],
         };
         // The base is what remains of the solution without its components.
         let mut heat_w = vec![0.0; cells];
@@ -62,6 +66,9 @@ impl Response {
                 *temp -= influence * heat;
             }
         }
+        let scored = response.component_temps_k(layout);
+        response.offset_k =
+            solution.component_temps_k.iter().zip(scored).map(|(solved, scored)| solved - scored).collect();
         Ok(response)
     }
 
@@ -95,40 +102,64 @@ impl Response {
 
     fn footprint(&self, component: usize, placement: &Placement) -> Footprint {
         let cells = self.model.component_footprint(component, placement);
-        let area_m2: f64 = cells.iter().map(|part| part.area_m2).sum();
         let properties = &self.model.satellite.components[component];
         let mut footprint = Footprint {
-            contact_w_per_k: (properties.contact_conductance_w_per_m2_k * area_m2).max(LEAST_CONTACT_W_PER_K),
+            shares: self.shares(&cells, properties.contact_conductance_w_per_m2_k),
+            contact_k_per_w: 0.0,
             base_temp_k: 0.0,
             doubler_heat_w: 0.0,
             doubler_slope_w_per_k: 0.0,
             reference_temp_k: 0.0,
-            shares: Vec::with_capacity(cells.len()),
         };
         let space = self.model.satellite.environment.space_temp_k.powi(4);
-        for CellArea { cell, area_m2: shared_m2 } in cells {
-            let share = shared_m2 / area_m2;
-            footprint.base_temp_k += share * self.base_temps_k[cell];
+        for (part, CellArea { cell, area_m2 }) in footprint.shares.iter().zip(cells) {
+            footprint.contact_k_per_w +=
+                part.share * part.share * contact_k_per_w(properties.contact_conductance_w_per_m2_k, area_m2);
+            footprint.base_temp_k += part.share * self.base_temps_k[cell];
             if properties.outer_optics.is_some() {
                 let temp = self.cell_temps_k[cell];
                 let (emitting_m2, absorbed_w) =
-                    self.model.doubler_change(component, placement.panel, shared_m2);
+                    self.model.doubler_change(component, placement.panel, area_m2);
                 footprint.doubler_heat_w +=
                     absorbed_w - emitting_m2 * STEFAN_BOLTZMANN * (temp.powi(4) - space);
                 footprint.doubler_slope_w_per_k += emitting_m2 * radiation_slope(temp);
-                footprint.reference_temp_k += share * temp;
+                footprint.reference_temp_k += part.share * temp;
             }
-            footprint.shares.push(CellShare { cell, share });
         }
         footprint
     }
+
+    /// How an isothermal plate spreads one watt over cells that answer by Z
+    /// through contacts D: f with (Z + D) f even and Σf = 1. Because Z is
+    /// symmetric, the same f weighs the panel temperatures the plate feels.
+    fn shares(&self, cells: &[CellArea], conductance_w_per_m2_k: f64) -> Vec<CellShare> {
+        let size = cells.len();
+        let mut matrix = vec![0.0; size * size];
+        for (row, part) in cells.iter().enumerate() {
+            let influence = self.influence_k_per_w(part.cell);
+            for (column, other) in cells.iter().enumerate() {
+                matrix[row * size + column] = influence[other.cell];
+            }
+            matrix[row * size + row] += contact_k_per_w(conductance_w_per_m2_k, part.area_m2);
+        }
+        let mut flows = vec![1.0; size];
+        eliminate(&mut matrix, &mut flows);
+        let sum: f64 = flows.iter().sum();
+        cells.iter().zip(flows).map(|(part, flow)| CellShare { cell: part.cell, share: flow / sum }).collect()
+    }
+}
+
+/// Resistance of a contact; of an almost missing one when there is none.
+fn contact_k_per_w(conductance_w_per_m2_k: f64, area_m2: f64) -> f64 {
+    (conductance_w_per_m2_k * area_m2).max(LEAST_CONTACT_W_PER_K).recip()
 }
 
 /// Where a component gives its heat, and what its place adds.
 #[derive(Debug, Clone)]
 struct Footprint {
     shares: Vec<CellShare>,
-    contact_w_per_k: f64,
+    /// Rise of the base plate over the panel per watt, K/W.
+    contact_k_per_w: f64,
     /// Mean of the base temperatures, K.
     base_temp_k: f64,
     /// Heat that a doubler adds at the reference temperature, W ...
@@ -217,7 +248,8 @@ impl<'a> Scorer<'a> {
         (0..count)
             .map(|component| {
                 self.panel_temp_k(component, &heat_w)
-                    + contact_w[component] / self.footprints[component].contact_w_per_k
+                    + contact_w[component] * self.footprints[component].contact_k_per_w
+                    + response.offset_k[component]
             })
             .collect()
     }
@@ -269,7 +301,7 @@ impl<'a> Scorer<'a> {
         let count = self.footprints.len();
         let size = unknowns.len();
         let mutual = |a: usize, b: usize| self.mutual[a * count + b];
-        let contact = |component: usize| self.footprints[component].contact_w_per_k.recip();
+        let contact = |component: usize| self.footprints[component].contact_k_per_w;
         // Panel temperature under `at`, and the rise over its contact there, per watt of an unknown.
         let panel_rise = |at: usize, unknown: &Unknown| match *unknown {
             Unknown::Strap { a, b, .. } => mutual(at, b) - mutual(at, a),

@@ -90,7 +90,13 @@ pub(crate) fn component(id: &str, size_m: Vec3, power_w: f64) -> Component {
 }
 
 /// Stands a component on a panel with its centre at (u, v) there.
-pub(crate) fn on_panel(satellite: &Satellite, component: usize, panel: Panel, turn: u8, uv_m: [f64; 2]) -> Placement {
+pub(crate) fn on_panel(
+    satellite: &Satellite,
+    component: usize,
+    panel: Panel,
+    turn: u8,
+    uv_m: [f64; 2],
+) -> Placement {
     let height = satellite.components[component].size_m[2];
     let axis = panel.normal_axis();
     let (u, v) = panel.in_plane_axes();
@@ -109,7 +115,11 @@ pub(crate) fn busy() -> (Satellite, Layout) {
     for index in 0..25_usize {
         let step = index as f64;
         let size_m = [0.08 + 0.03 * (step * 0.7).sin().abs(), 0.07 + 0.03 * (step * 1.3).cos().abs(), 0.06];
-        satellite.components.push(component(&format!("unit-{index}"), size_m, 2.0 + 9.0 * (step * 0.9).sin().powi(2)));
+        satellite.components.push(component(
+            &format!("unit-{index}"),
+            size_m,
+            2.0 + 9.0 * (step * 0.9).sin().powi(2),
+        ));
         let panel = Panel::ALL[index % 6];
         let place = index / 6;
         let uv = [-0.2 + 0.13 * (place % 4) as f64, -0.18 + 0.17 * ((place + index) % 3) as f64];

@@ -68,9 +68,14 @@ fn circular_orbits() {
     };
     for (name, expected) in case["cases"].as_object().expect("cases") {
         let altitude_m: f64 =
-            name.trim_start_matches("orbit_").trim_end_matches("km").parse::<f64>().expect("an altitude") * 1e3;
+            name.trim_start_matches("orbit_").trim_end_matches("km").parse::<f64>().expect("an altitude")
+                * 1e3;
         close(name, orbit::period_s(altitude_m), number(&expected["period_s"]));
-        close(name, orbit::beta_without_eclipse_rad(altitude_m).to_degrees(), number(&expected["beta_star_deg"]));
+        close(
+            name,
+            orbit::beta_without_eclipse_rad(altitude_m).to_degrees(),
+            number(&expected["beta_star_deg"]),
+        );
         close(name, orbit::plate_view_factor(altitude_m, 0.0), number(&expected["F_nadir"]));
         for (beta, fraction) in expected["eclipse_fraction"].as_object().expect("fractions") {
             let beta_rad = beta.parse::<f64>().expect("an angle").to_radians();

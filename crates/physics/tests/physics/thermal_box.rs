@@ -49,9 +49,13 @@ fn golden_box(mesh: usize, patches_per_edge: usize) -> Solution {
 
 fn assert_panels(solution: &Solution, name: &str, expected: &[f64], tolerance_k: f64, of: fn(&[f64]) -> f64) {
     let per_panel = solution.cell_temps_k.len() / 6;
-    for (panel, (temps, expected)) in solution.cell_temps_k.chunks_exact(per_panel).zip(expected).enumerate() {
+    for (panel, (temps, expected)) in solution.cell_temps_k.chunks_exact(per_panel).zip(expected).enumerate()
+    {
         let found = of(temps);
-        assert!((found - expected).abs() <= tolerance_k, "{name} of panel {panel}: {found} instead of {expected}");
+        assert!(
+            (found - expected).abs() <= tolerance_k,
+            "{name} of panel {panel}: {found} instead of {expected}"
+        );
     }
 }
 

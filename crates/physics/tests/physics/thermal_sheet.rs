@@ -39,7 +39,8 @@ fn probe(sheet: &Sheet, temps: &[f64], x: f64, y: f64) -> f64 {
     let (i0, i1, fx) = place(x, du, sheet.cells[0]);
     let (j0, j1, fy) = place(y, dv, sheet.cells[1]);
     let at = |i: usize, j: usize| temps[j * sheet.cells[0] + i];
-    (1.0 - fy) * ((1.0 - fx) * at(i0, j0) + fx * at(i1, j0)) + fy * ((1.0 - fx) * at(i0, j1) + fx * at(i1, j1))
+    (1.0 - fy) * ((1.0 - fx) * at(i0, j0) + fx * at(i1, j0))
+        + fy * ((1.0 - fx) * at(i0, j1) + fx * at(i1, j1))
 }
 
 #[test]
@@ -49,7 +50,8 @@ fn equilibrium_of_single_bodies() {
     assert_eq!(number(&case["sigma"]), STEFAN_BOLTZMANN);
     let expect = |index: usize| number(&case["cases"][index]["expect_T_K"]);
     // Absorbing area, emitting area (times absorptivity and emissivity).
-    let cases = [(1.0, 4.0, expect(0)), (0.3, 0.8 * 4.0, expect(1)), (1.0, 2.0, expect(2)), (1.0, 1.0, expect(3))];
+    let cases =
+        [(1.0, 4.0, expect(0)), (0.3, 0.8 * 4.0, expect(1)), (1.0, 2.0, expect(2)), (1.0, 1.0, expect(3))];
     for (absorbing, emitting, expected) in cases {
         let network = lumped(vec![emitting], vec![1361.0 * absorbing], Vec::new(), 0.0);
         let found = network.solve(vec![300.0]).expect("a steady state").temps_k[0];
@@ -99,7 +101,8 @@ fn fins_by_formula_and_boundary_value_solver() {
         (temps[cells - 1], half_cell * (base_k - temps[0]))
     };
     let linear = &case["linear"];
-    let [length, k, t, h, base_k, ambient_k] = ["L", "k", "t", "h", "Tb", "Tinf"].map(|key| number(&linear[key]));
+    let [length, k, t, h, base_k, ambient_k] =
+        ["L", "k", "t", "h", "Tb", "Tinf"].map(|key| number(&linear[key]));
     let linear_fin = |cells| fin(cells, length, k * t, base_k, Some((h, ambient_k)), 0.0);
     let (tip, heat) = linear_fin(64);
     close("linear tip", tip, number(&linear["T_tip"]));
