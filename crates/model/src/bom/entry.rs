@@ -333,3 +333,16 @@ fn quantity(table: &Table<'_>, problems: &mut Problems) -> Option<u32> {
     problems.push(table.error_at("quantity", node, problems.code(code), zh, en).found(node.shown(), allowed));
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_documented() {
+        let guide = include_str!("../../../../docs/bom.md");
+        for key in KEYS {
+            assert!(guide.contains(&format!("`{key}`")), "docs/bom.md lacks {key}");
+        }
+    }
+}

@@ -297,7 +297,7 @@ fn optimization(section: &Table<'_>, config: &mut SystemConfig, problems: &mut P
     let wanted = &mut config.optimization;
     wanted.max_iterations = section.integer("max_iterations", 1, 10_000, problems).map(|value| value as u32);
     wanted.convergence_threshold =
-        section.number("convergence_threshold", Number::within(0.0, 1.0, ""), problems);
+        section.number("convergence_threshold", Number::within(0.0, 1e6, ""), problems);
     wanted.seed = section.integer("seed", 0, 1 << 53, problems);
     for key in foreign {
         unused(
@@ -346,6 +346,16 @@ fn logging(
     }
     if let Some(wanted) = section.boolean("save_visualizations", problems) {
         logging.save_visualizations = wanted;
+        if !wanted {
+            unused(
+                section,
+                "save_visualizations",
+                "the images belong to every result",
+                "图像是结果的组成部分",
+                Some(config),
+                problems,
+            );
+        }
     }
     unused(
         section,

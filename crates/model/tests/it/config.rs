@@ -247,3 +247,28 @@ fn wrong_task_limits_are_refused_at_their_pointer() {
     assert_eq!(with_code(&problems, "limits.out_of_range").pointer, "/constraints/min_clearance");
     assert!(model::limits_from_value(&json!([]), "/constraints").is_err());
 }
+
+/// The keys of a configuration that says everything stand in the guide.
+#[test]
+fn every_key_is_documented() {
+    let guide = include_str!("../../../../docs/configuration.md");
+    let words = IN_USE.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let sample = examples::SYSTEM_YAML.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    for key in words.chain(sample).filter(|word| {
+        word.contains('_') && word.chars().all(|c| c.is_lowercase() || c.is_ascii_digit() || c == '_')
+    }) {
+        // Values and BOM keys are explained elsewhere.
+        let elsewhere = include_str!("../../../../docs/bom.md").contains(key);
+        let values = ["box_a", "knowledge_base", "sensor_fov", "n_parts", "dims_min_mm", "dims_max_mm"];
+        assert!(
+            guide.contains(key) || elsewhere || values.contains(&key),
+            "docs/configuration.md lacks {key}"
+        );
+    }
+}
+
+#[test]
+fn images_cannot_be_switched_off_and_that_is_said() {
+    let checked = parse("logging: {save_visualizations: false}").expect("valid");
+    assert_eq!(with_code(&checked.warnings, "config.no_effect").pointer, "/logging/save_visualizations");
+}
