@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Positions are written with 64-bit precision: what is left is rounding in the last digits.
-TOLERANCE_MM = 1e-6
+# Lengths are written to a nanometre (1e-6 mm). Two rounded corners and a rounded claim differ by at
+# most sqrt(3) * 1e-6 + 0.5e-6 mm.
+TOLERANCE_MM = 2.5e-6
 # The same for sums over some hundred terms, relative.
 RELATIVE = 1e-9
 # Panels without data of their own: aluminium (2700 kg/m3), 2 mm.
@@ -76,11 +77,17 @@ def check_files(state_path: Path, bom_path: Path) -> Report:
 
 
 def read_bom(path: Path) -> dict[str, Any]:
-    """The BOM as an object. YAML is left out: the standard library cannot read it."""
+    """The BOM as an object."""
+    text = path.read_text("utf-8-sig")
     if path.suffix.lower() == ".csv":
-        rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
-        return {"components": [_csv_component(row) for row in rows]}
-    bom = json.loads(path.read_text("utf-8-sig"))
+        return {"components": [_csv_component(row) for row in csv.DictReader(text.splitlines())]}
+    if path.suffix.lower() in (".yaml", ".yml"):
+        # Only here, so that the other forms need nothing but Python itself.
+        import yaml
+
+        bom = yaml.safe_load(text)
+    else:
+        bom = json.loads(text)
     return {"components": bom} if isinstance(bom, list) else bom
 
 
@@ -213,7 +220,7 @@ def _check_clearance_limit(
     if clearance is None or claimed is None:
         agrees = clearance is claimed
     else:
-        agrees = abs(clearance - claimed) <= 1e-6
+        agrees = abs(clearance - claimed) <= TOLERANCE_MM
     if not agrees:
         report.wrong.append(f"min_clearance: file {claimed}, recomputed {clearance}")
     constraints = bom.get("constraints") or {}
@@ -252,7 +259,7 @@ def _check_mass(
     total = sum(mass for mass, _ in masses)
     cg = [sum(mass * at[k] for mass, at in masses) / total for k in range(3)]
     report.cg_offset_mm = math.hypot(*cg)
-    if abs(claimed.get("cg_offset", math.nan) - report.cg_offset_mm) > 1e-6:
+    if abs(claimed.get("cg_offset", math.nan) - report.cg_offset_mm) > TOLERANCE_MM:
         text = f"file {claimed.get('cg_offset')}, recomputed {report.cg_offset_mm}"
         report.wrong.append(f"cg_offset: {text}")
 

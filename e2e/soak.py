@@ -52,14 +52,15 @@ class Tally:
 
 
 def example_boms() -> list[Path]:
-    boms = [
-        ROOT / "config" / "bom_example.json",
-        *sorted((ROOT / "examples" / "boms").glob("*.json")),
-    ]
+    boms = [ROOT / "config" / "bom_example.json", *boms_in(ROOT / "examples" / "boms")]
     extra = os.environ.get("SOAK_EXTRA")
     if extra and Path(extra).is_dir():
-        boms += sorted(p for p in Path(extra).iterdir() if p.suffix in (".json", ".csv"))
+        boms += boms_in(Path(extra))
     return boms
+
+
+def boms_in(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.iterdir() if p.suffix in (".json", ".csv", ".yaml", ".yml"))
 
 
 def run_one(program: Path, bom: Path, seed: int) -> tuple[Report, float]:
