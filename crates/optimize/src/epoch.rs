@@ -14,7 +14,9 @@ use crate::walker::{Replica, Walker};
 
 /// Pieces of an epoch. Between two the replicas exchange temperatures, every
 /// temperature is put right by a full solve, and the observer is asked.
-const CHUNKS: usize = 8;
+fn chunks(components: usize) -> usize {
+    if components < 20 { 4 } else { 8 }
+}
 
 /// Proposals of one replica in one epoch.
 pub(crate) fn proposals(components: usize) -> usize {
@@ -115,15 +117,16 @@ impl Epoch<'_> {
             .par_iter()
             .map(|replica| Walker::new(&self.ground.problem, self.ground.ballast, &heat, replica))
             .collect::<Result<Vec<_>, _>>()?;
-        let each = proposals(self.ground.problem.len()).div_ceil(CHUNKS);
-        for chunk in 0..CHUNKS {
-            let [from, to] = [chunk, chunk + 1].map(|edge| edge as f64 / CHUNKS as f64);
+        let chunks = chunks(self.ground.problem.len());
+        let each = proposals(self.ground.problem.len()).div_ceil(chunks);
+        for chunk in 0..chunks {
+            let [from, to] = [chunk, chunk + 1].map(|edge| edge as f64 / chunks as f64);
             walkers
                 .par_iter_mut()
                 .map(|walker| walker.walk(each, from, to))
                 .collect::<Result<Vec<()>, _>>()?;
             exchange(&mut walkers, (self.number as usize + chunk) % 2, to, &mut random);
-            if chunk + 1 < CHUNKS && progress(to) == Control::Stop {
+            if chunk + 1 < chunks && progress(to) == Control::Stop {
                 return Ok(None);
             }
         }

@@ -34,6 +34,11 @@ impl Footprint {
         }
     }
 
+    /// Number of cells under the base plate.
+    pub(crate) fn cells(&self) -> usize {
+        (self.along_u.to - self.along_u.from) * (self.along_v.to - self.along_v.from)
+    }
+
     /// Visits the cells and their shares.
     #[inline]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(usize, f64)) {

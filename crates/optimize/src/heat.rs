@@ -36,17 +36,35 @@ impl<'p> Heat<'p> {
         Ok(Heat { problem, model, straps, influence, base_temps_k: response.base_temps_k().to_vec() })
     }
 
-    /// Temperature rise of every cell per watt into a footprint.
-    fn reach(&self, footprint: &Footprint, rise: &mut [f32]) {
-        rise.fill(0.0);
-        let cells = rise.len();
-        footprint.for_each(|cell, share| {
+    /// Rise of the mean temperature under each of `others` per watt into
+    /// `source`, K/W. The response is symmetric, so this is also the rise under
+    /// `source` per watt into each of the others.
+    fn mutual(&self, source: &Footprint, others: &[Footprint], field: &mut Vec<f32>, rises: &mut Vec<f64>) {
+        let cells = self.base_temps_k.len();
+        rises.clear();
+        let covered: usize = others.iter().map(Footprint::cells).sum();
+        if covered < cells {
+            rises.extend(others.iter().map(|other| {
+                let mut sum = 0.0;
+                source.for_each(|cell, share| {
+                    let column = &self.influence[cell * cells..(cell + 1) * cells];
+                    sum += share * other.mean_f32(column);
+                });
+                sum
+            }));
+            return;
+        }
+        // With many components the whole field of the source is cheaper.
+        field.clear();
+        field.resize(cells, 0.0);
+        source.for_each(|cell, share| {
             let column = &self.influence[cell * cells..(cell + 1) * cells];
             let share = share as f32;
-            for (sum, value) in rise.iter_mut().zip(column) {
+            for (sum, value) in field.iter_mut().zip(column) {
                 *sum += share * value;
             }
         });
+        rises.extend(others.iter().map(|other| other.mean_f32(field)));
     }
 }
 
@@ -71,7 +89,6 @@ pub(crate) struct HeatTrack<'p> {
     plate_ref_k: Vec<f64>,
     temp_ref_k: Vec<f64>,
     footprints: Vec<Footprint>,
-    reach: Vec<Vec<f32>>,
     mutual_k_per_w: Vec<f64>,
     plates_k: Vec<f64>,
     temps_k: Vec<f64>,
@@ -84,14 +101,15 @@ struct Trial {
     undo: Vec<Undo>,
     plates_k: Vec<f64>,
     temps_k: Vec<f64>,
-    spare: Vec<Vec<f32>>,
+    /// Buffers of [`Heat::mutual`].
+    field: Vec<f32>,
+    rises: Vec<f64>,
 }
 
 #[derive(Debug, Clone)]
 struct Undo {
     index: usize,
     footprint: Footprint,
-    reach: Vec<f32>,
     row: Vec<f64>,
 }
 
@@ -108,7 +126,6 @@ impl<'p> HeatTrack<'p> {
             plate_ref_k: vec![0.0; count],
             temp_ref_k: vec![0.0; count],
             footprints: vec![Footprint::default(); count],
-            reach: vec![vec![0.0; heat.base_temps_k.len()]; count],
             mutual_k_per_w: vec![0.0; count * count],
             plates_k: vec![0.0; count],
             temps_k: vec![0.0; count],
@@ -152,23 +169,19 @@ impl<'p> HeatTrack<'p> {
         plates.extend_from_slice(&self.plates_k);
         for (index, placement) in moves {
             let index = *index;
-            let mut reach = self.trial.spare.pop().unwrap_or_default();
-            reach.resize(self.heat.base_temps_k.len(), 0.0);
             let footprint = Footprint::of(self.heat.problem, index, placement);
-            self.heat.reach(&footprint, &mut reach);
-            let mut undo = Undo {
+            let undo = Undo {
                 index,
                 footprint: std::mem::replace(&mut self.footprints[index], footprint),
-                reach: std::mem::replace(&mut self.reach[index], reach),
                 row: self.mutual_k_per_w[index * count..(index + 1) * count].to_vec(),
             };
-            for other in 0..count {
-                let rise = self.footprints[other].mean_f32(&self.reach[index]);
+            let Trial { field, rises, .. } = &mut self.trial;
+            self.heat.mutual(&footprint, &self.footprints, field, rises);
+            for (other, &rise) in rises.iter().enumerate() {
                 plates[other] += (rise - undo.row[other]) * self.heat_w[index];
                 self.mutual_k_per_w[index * count + other] = rise;
                 self.mutual_k_per_w[other * count + index] = rise;
             }
-            undo.row.truncate(count);
             self.trial.undo.push(undo);
         }
         for (index, _) in moves {
@@ -184,9 +197,7 @@ impl<'p> HeatTrack<'p> {
     pub(crate) fn accept(&mut self) {
         std::mem::swap(&mut self.plates_k, &mut self.trial.plates_k);
         std::mem::swap(&mut self.temps_k, &mut self.trial.temps_k);
-        for undo in self.trial.undo.drain(..) {
-            self.trial.spare.push(undo.reach);
-        }
+        self.trial.undo.clear();
     }
 
     /// Takes the proposed move back.
@@ -194,7 +205,6 @@ impl<'p> HeatTrack<'p> {
         let count = self.footprints.len();
         while let Some(undo) = self.trial.undo.pop() {
             self.footprints[undo.index] = undo.footprint;
-            self.trial.spare.push(std::mem::replace(&mut self.reach[undo.index], undo.reach));
             for other in 0..count {
                 self.mutual_k_per_w[undo.index * count + other] = undo.row[other];
                 self.mutual_k_per_w[other * count + undo.index] = undo.row[other];
@@ -233,12 +243,6 @@ impl<'p> HeatTrack<'p> {
         (0..self.temps_k.len()).min_by(|&a, &b| margin_k(a).total_cmp(&margin_k(b))).unwrap_or(0)
     }
 
-    /// Component temperatures, K.
-    #[cfg(test)]
-    pub(crate) fn temps_k(&self) -> &[f64] {
-        &self.temps_k
-    }
-
     fn worst(&self, temps_k: &[f64]) -> f64 {
         let limits = &self.heat.problem.hottest_k;
         limits.iter().zip(temps_k).map(|(limit, temp)| limit - temp).fold(f64::INFINITY, f64::min)
@@ -252,18 +256,16 @@ impl<'p> HeatTrack<'p> {
         breach
     }
 
-    /// Footprints, reaches and mutual rises of these placements.
+    /// Footprints and mutual rises of these placements.
     fn map_out(&mut self, placements: &[Placement]) {
         let count = placements.len();
         for (index, placement) in placements.iter().enumerate() {
             self.footprints[index] = Footprint::of(self.heat.problem, index, placement);
-            self.heat.reach(&self.footprints[index], &mut self.reach[index]);
         }
+        let Trial { field, rises, .. } = &mut self.trial;
         for index in 0..count {
-            for other in 0..=index {
-                // The later row against the earlier footprint, always in this
-                // order: the two differ in rounding.
-                let rise = self.footprints[other].mean_f32(&self.reach[index]);
+            self.heat.mutual(&self.footprints[index], &self.footprints, field, rises);
+            for (other, &rise) in rises.iter().enumerate().take(index + 1) {
                 self.mutual_k_per_w[index * count + other] = rise;
                 self.mutual_k_per_w[other * count + index] = rise;
             }

@@ -41,6 +41,9 @@ impl Mover {
         state: &State<'_>,
         random: &mut Random,
     ) -> Option<Proposal> {
+        if problem.movable.is_empty() {
+            return None;
+        }
         let index = self.pick(problem, state, random);
         let kind = random.unit();
         if kind < 0.12 {

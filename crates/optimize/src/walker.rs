@@ -39,6 +39,8 @@ pub(crate) struct Walker<'p> {
     pub(crate) rung: usize,
     best: Layout,
     best_energy: f64,
+    /// Whether the energy of `best` rests on the linear temperatures alone.
+    best_is_new: bool,
 }
 
 impl<'p> Walker<'p> {
@@ -59,6 +61,7 @@ impl<'p> Walker<'p> {
             mesh_shift_k: replica.mesh_shift_k.clone(),
             best: replica.layout.clone(),
             best_energy: state.energy(),
+            best_is_new: false,
             state,
             mover: Mover::default(),
             random: replica.random.clone(),
@@ -96,6 +99,7 @@ impl<'p> Walker<'p> {
             let limit = self.state.energy() - self.temperature(time) * luck.ln();
             if self.state.attempt(&proposal, limit) && self.state.energy() < self.best_energy {
                 self.best_energy = self.state.energy();
+                self.best_is_new = true;
                 self.best.placements.copy_from_slice(self.state.placements());
             }
         }
@@ -106,9 +110,11 @@ impl<'p> Walker<'p> {
     /// compared by nonlinear temperatures.
     fn calibrate(&mut self) -> Result<(), physics::Error> {
         self.state.calibrate()?;
-        let mut track = HeatTrack::new(self.heat, &self.mesh_shift_k);
-        track.calibrate(&self.best)?;
-        self.best_energy = State::new(self.problem, self.ballast, Some(track), &self.best).energy();
+        if std::mem::take(&mut self.best_is_new) {
+            let mut track = HeatTrack::new(self.heat, &self.mesh_shift_k);
+            track.calibrate(&self.best)?;
+            self.best_energy = State::new(self.problem, self.ballast, Some(track), &self.best).energy();
+        }
         if self.state.energy() < self.best_energy {
             self.best_energy = self.state.energy();
             self.best = self.state.layout();
