@@ -152,11 +152,12 @@ impl Entry {
             .execute(&mut *connection)
             .await?;
         }
-        let lease_ms = match author {
-            Author::Worker(lease) if !terminal => lease.duration_ms,
-            _ => 0,
+        let (epoch, lease_ms) = match author {
+            Author::Worker(lease) if terminal => (lease.epoch, 0),
+            Author::Worker(lease) => (lease.epoch, lease.duration_ms),
+            Author::Engine => (self.lease_epoch, 0),
         };
-        let changed = self.store_fold(connection, dialect, lease_ms, checkpoint.is_some()).await?;
+        let changed = self.store_fold(connection, dialect, epoch, lease_ms, checkpoint.is_some()).await?;
         if changed == 1 { Ok(appended) } else { Err(AppendError::LeaseLost) }
     }
 
@@ -166,6 +167,7 @@ impl Entry {
         &self,
         connection: &mut Connection,
         dialect: Dialect,
+        epoch: i64,
         lease_ms: i64,
         new_checkpoint: bool,
     ) -> Result<u64, sqlx::Error> {
@@ -179,7 +181,7 @@ impl Entry {
              WHERE id = $1 AND lease_epoch = $2",
         ))
         .bind(&task.id)
-        .bind(self.lease_epoch)
+        .bind(epoch)
         .bind(task.status.name())
         .bind(&task.created_at)
         .bind(task.started_at.as_deref())

@@ -207,3 +207,31 @@ async fn a_large_input_and_checkpoint_are_kept_apart_from_the_events() {
     to_the_end(&engine, &id).await;
     assert_eq!(check_log(&engine, &id).await.result, Some(json!({"final_iteration": 5_000_000})));
 }
+
+#[tokio::test]
+async fn orderly_shutdowns_are_no_attempts_however_many() {
+    let store = TestStore::new().await;
+    let mut id = None;
+    for life in 0..5 {
+        let (gate, keeper) = gate();
+        // Each life is asked to yield before it has reached anything.
+        let job: JobFunction = Arc::new(move |context| {
+            keeper.pass(0);
+            while context.control() != Control::Yield {
+                std::thread::yield_now();
+            }
+            Err(JobFailure::Yielded)
+        });
+        let engine = store.open(job).await;
+        if life == 0 {
+            id = Some(engine.submit(json!({}), steps(2)).await.unwrap().id);
+        }
+        gate.arrival().await;
+        gate.open();
+        engine.shutdown(Duration::from_secs(60)).await;
+    }
+    let engine = store.open(plain_counting()).await;
+    let id = id.unwrap();
+    assert_eq!(summary(&to_the_end(&engine, &id).await), whole_count(2, "completed"));
+    check_log(&engine, &id).await;
+}
