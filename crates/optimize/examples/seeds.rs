@@ -18,6 +18,7 @@ fn main() {
     let satellite = satellite(path, arguments.get(4).map(String::as_str));
     let seeds = number(1, 10.0) as u64;
     let mut totals = Totals::default();
+    let mut totals_iterations = 0.0;
     for seed in 0..seeds {
         let settings =
             Settings { max_iterations: number(2, 20.0) as u32, convergence_threshold: number(3, 0.0), seed };
@@ -32,6 +33,7 @@ fn main() {
         let outcome = optimize::run(&satellite, &settings, None, &mut watch).expect("a search");
         let elapsed = watch.began.elapsed();
         let evaluation = &outcome.evaluation;
+        totals_iterations += f64::from(outcome.iterations);
         let broken: Vec<String> = evaluation
             .constraints
             .iter()
@@ -61,6 +63,21 @@ fn main() {
         totals.add(evaluation, outcome.score, elapsed, watch.first.unwrap_or_default());
     }
     totals.print(path, satellite.components.len(), seeds);
+    let proposals = optimize::proposals_per_epoch(satellite.components.len()) as f64 * totals_iterations;
+    println!(
+        "{proposals} proposals in {:.1} s of processor time, all included: {:.0} per second and core",
+        cpu_s(),
+        proposals / cpu_s(),
+    );
+}
+
+/// Processor time of this process so far, s; by /proc, so on Linux only.
+fn cpu_s() -> f64 {
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks(11) + ticks(12)) / TICKS_PER_S
 }
 
 fn satellite(path: &str, config: Option<&str>) -> model::Satellite {

@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::search::Control;
 use crate::state::Ballast;
 use crate::straps::Straps;
-use crate::walker::{Replica, Walker};
+use crate::walker::{LADDER, Replica, Walker};
 
 /// Pieces of an epoch. Between two the replicas exchange temperatures, every
 /// temperature is put right by a full solve, and the observer is asked.
@@ -18,8 +18,13 @@ fn chunks(components: usize) -> usize {
     if components < 20 { 4 } else { 8 }
 }
 
+/// Moves that all replicas together propose in one epoch.
+pub fn proposals_per_epoch(components: usize) -> usize {
+    LADDER.len() * proposals(components)
+}
+
 /// Proposals of one replica in one epoch.
-pub(crate) fn proposals(components: usize) -> usize {
+fn proposals(components: usize) -> usize {
     4_000 + 400 * components
 }
 

@@ -243,6 +243,12 @@ impl<'p> HeatTrack<'p> {
         (0..self.temps_k.len()).min_by(|&a, &b| margin_k(a).total_cmp(&margin_k(b))).unwrap_or(0)
     }
 
+    /// Component temperatures, K.
+    #[cfg(test)]
+    pub(crate) fn temps_k(&self) -> &[f64] {
+        &self.temps_k
+    }
+
     fn worst(&self, temps_k: &[f64]) -> f64 {
         let limits = &self.heat.problem.hottest_k;
         limits.iter().zip(temps_k).map(|(limit, temp)| limit - temp).fold(f64::INFINITY, f64::min)

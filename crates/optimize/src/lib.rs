@@ -43,5 +43,9 @@ mod linear;
 /// The random stream.
 mod random;
 
+pub use epoch::proposals_per_epoch;
 pub use objective::score;
 pub use search::{Checkpoint, Control, Error, Iteration, Observer, Outcome, Settings, StopReason, run};
+
+#[cfg(test)]
+mod fixture;

@@ -206,7 +206,10 @@ fn settings_out_of_range_are_refused_with_their_limits() {
     let satellite = small_satellite(2);
     let cases = [
         (Settings { max_iterations: 0, ..settings(1) }, "max_iterations is 0, allowed is 1 to 10000"),
-        (Settings { max_iterations: 10_001, ..settings(1) }, "max_iterations is 10001, allowed is 1 to 10000"),
+        (
+            Settings { max_iterations: 10_001, ..settings(1) },
+            "max_iterations is 10001, allowed is 1 to 10000",
+        ),
         (
             Settings { convergence_threshold: -0.5, ..settings(1) },
             "convergence_threshold is -0.5, allowed is 0 or a positive finite number",
