@@ -126,7 +126,6 @@ pub(super) fn quantities(bom: &Bom, pointer: &str, problems: &mut Problems) {
                     format!("{}: a fixed component must have quantity 1", entry.id),
                 )
                 .at(format!("{pointer}/{at}/quantity"))
-                .on_line(bom.entry_places[at])
                 .of_component(&entry.id)
                 .found(entry.quantity.to_string(), "1"),
             );
@@ -144,7 +143,6 @@ pub(super) fn quantities(bom: &Bom, pointer: &str, problems: &mut Problems) {
                     format!("component ids are not unique after quantity expansion: {id}"),
                 )
                 .at(format!("{pointer}/{at}/id"))
-                .on_line(bom.entry_places[at])
                 .of_component(&entry.id)
                 .found(
                     format!("{} from {pointer}/{owner} and {pointer}/{at}", show_text(&id)),
@@ -210,15 +208,13 @@ pub(super) fn references(bom: &Bom, pointer: &str, problems: &mut Problems) {
                         format!("{id}: a thermal contact with itself is ignored"),
                     )
                     .at(pointer)
-                    .on_line(bom.entry_places[at])
                     .of_component(id)
                     .found(show_text(id), "the id of another component"),
                 );
             } else if !known.contains(id.as_str()) {
                 // Only a warning: a strap to nowhere carries no heat, and
                 // files in use were accepted with it.
-                problems
-                    .push(unknown(id, pointer, true).on_line(bom.entry_places[at]).of_component(&entry.id));
+                problems.push(unknown(id, pointer, true).of_component(&entry.id));
             }
         }
         check_symmetric_label(bom, at, pointer, problems);
@@ -242,7 +238,6 @@ fn check_symmetric_label(bom: &Bom, at: usize, pointer: &str, problems: &mut Pro
             format!("{}: symmetric_pair names no plane and has no effect", entry.id),
         )
         .at(format!("{pointer}/{at}/symmetric_pair"))
-        .on_line(bom.entry_places[at])
         .of_component(&entry.id)
         .found(show_text(label), "a relation of type symmetric_pair with a plane")
         .fix("relations: {\"type\": \"symmetric_pair\", \"a\": ..., \"b\": ..., \"plane\": \"y=0\"}"),

@@ -230,6 +230,7 @@ fn read(
             checks::references(&bom, &pointer, &mut problems);
         }
     }
+    problems.locate(tree);
     match problems.finish() {
         Ok(warnings) => Ok(Checked { value: bom, warnings }),
         Err(problems) => Err(BomError::Invalid { entries: summaries, problems }),

@@ -11,9 +11,11 @@ pub fn parse_config(bytes: &[u8], origin: Origin<'_>) -> Result<Checked<SystemCo
     let mut problems = Problems::new("config");
     let config = text_of(bytes).and_then(|text| tree_of(text, origin, &mut problems)).map(|tree| {
         let subject = Subject { zh: String::new(), en: String::new(), id: None };
-        Table::open(&tree, "", subject, &mut problems)
+        let config = Table::open(&tree, "", subject, &mut problems)
             .map(|table| read(&table, origin, &mut problems))
-            .unwrap_or_default()
+            .unwrap_or_default();
+        problems.locate(&tree);
+        config
     });
     match config {
         Err(problem) => Err(vec![*problem]),

@@ -42,6 +42,23 @@ impl Node {
         fields.iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
+    /// Place of the value at a JSON pointer, or of the nearest thing around it.
+    pub(crate) fn place_at(&self, pointer: &str) -> Place {
+        let mut node = self;
+        let mut place = self.place;
+        for step in pointer.split('/').skip(1) {
+            let next = match &node.content {
+                Content::List(items) => step.parse::<usize>().ok().and_then(|at| items.get(at)),
+                Content::Table(_) => node.get(&step.replace("~1", "/").replace("~0", "~")),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            node = next;
+            place = node.place.or(place);
+        }
+        place
+    }
+
     /// Whether it is nothing.
     pub(crate) fn is_null(&self) -> bool {
         self.content == Content::Null

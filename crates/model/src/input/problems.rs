@@ -75,6 +75,17 @@ impl Problems {
         self.push(table.about(problem, node, key).found(node.shown(), "any value; it has no effect yet"));
     }
 
+    /// Gives every problem that knows only its pointer its place in the file.
+    pub(crate) fn locate(&mut self, tree: &Node) {
+        for problem in self.errors.iter_mut().chain(&mut self.warnings) {
+            if problem.line.is_none()
+                && let Some((line, column)) = tree.place_at(&problem.pointer)
+            {
+                (problem.line, problem.column) = (Some(line), Some(column));
+            }
+        }
+    }
+
     /// Whether the input is refused.
     pub(crate) fn has_errors(&self) -> bool {
         !self.errors.is_empty()

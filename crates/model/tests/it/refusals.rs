@@ -329,6 +329,7 @@ fn each_error_refuses_and_says_where_and_what() {
             .find(|problem| problem.code == code && problem.pointer == pointer)
             .unwrap_or_else(|| panic!("{code} at {pointer} missing for {bom}: {problems:#?}"));
         assert_eq!(problem.severity, Severity::Error);
+        assert!(problem.line.is_some() && problem.column.is_some(), "{problem:#?}");
         assert!(problem.message_zh.contains(zh), "{zh} not in {problem:#?}");
     }
 }
@@ -344,6 +345,7 @@ fn each_warning_accepts_and_says_where_and_what() {
             .find(|problem| problem.code == code && problem.pointer == pointer)
             .unwrap_or_else(|| panic!("{code} at {pointer} missing for {bom}: {:#?}", checked.warnings));
         assert_eq!(problem.severity, Severity::Warning);
+        assert!(problem.line.is_some() && problem.column.is_some(), "{problem:#?}");
         assert!(problem.message_zh.contains(zh), "{zh} not in {problem:#?}");
     }
 }
