@@ -340,9 +340,13 @@ mod tests {
 
     #[test]
     fn every_key_is_documented() {
-        let guide = include_str!("../../../../docs/bom.md");
-        for key in KEYS {
-            assert!(guide.contains(&format!("`{key}`")), "docs/bom.md lacks {key}");
+        let guides = [include_str!("../../../../docs/bom.md"), include_str!("../../../../docs/bom.zh.md")];
+        for (key, guide) in KEYS.iter().flat_map(|key| guides.map(|guide| (key, guide))) {
+            assert!(
+                guide.contains(&format!("`{key}`")),
+                "{key} is missing in {}",
+                guide.lines().next().unwrap_or_default()
+            );
         }
     }
 }

@@ -8,13 +8,26 @@ pub(crate) fn parse(text: &str) -> Result<Node, (String, Place)> {
         let full = error.to_string();
         // serde_json ends its message with " at line 1 column 2".
         let message = full.rfind(" at line ").map_or(full.as_str(), |end| &full[..end]).to_owned();
-        (message, place)
+        (not_a_number(text, place).unwrap_or(message), place)
     })?;
     drop(value);
     // The text is known to be well-formed now; a second, simpler walk notes
     // where each value stands, which serde_json cannot tell.
     let mut walk = Walk { text: text.as_bytes(), at: 0, line: 1, counted_to: 0, column: 1 };
     Ok(walk.value(text))
+}
+
+/// A clearer message when the parser stopped at a number that JSON lacks but
+/// other programs write.
+fn not_a_number(text: &str, place: Place) -> Option<String> {
+    let (line, column) = place?;
+    let line = text.as_bytes().split(|byte| *byte == b'\n').nth(line as usize - 1)?;
+    // serde_json counts bytes and stops on the word or just behind its start.
+    let start = (column as usize).saturating_sub(2);
+    let here = line.get(start..)?;
+    let near = String::from_utf8_lossy(&here[..here.len().min(12)]).into_owned();
+    let word = ["NaN", "Infinity"].into_iter().find(|word| near.contains(word))?;
+    Some(format!("{word} is not a JSON number, write a finite number"))
 }
 
 /// A walk over well-formed JSON. Depth is bounded because serde_json refused

@@ -61,6 +61,17 @@ fn text_that_cannot_be_understood_is_unreadable() {
 }
 
 #[test]
+fn numbers_that_json_lacks_are_named() {
+    for bad in ["NaN", "Infinity", "-Infinity"] {
+        let text = format!("[\n {{\"id\": \"a\", \"mass\": {bad}}}]");
+        let error = parse_bom(text.as_bytes(), BomFormat::Json).expect_err(bad);
+        let problem = &error.problems()[0];
+        assert!(problem.message_zh.contains("is not a JSON number"), "{bad}: {problem:?}");
+        assert_eq!(problem.line, Some(2));
+    }
+}
+
+#[test]
 fn a_misspelled_components_key_is_named() {
     let error = parse_bom(b"{\"component\": []}", BomFormat::Json).expect_err("no list");
     assert_eq!(error.problems()[0].fix.as_deref(), Some("components"));
