@@ -150,3 +150,84 @@ fn a_layout_of_another_satellite_and_a_mesh_out_of_range() {
         assert_eq!(Model::new(&satellite, mesh).err(), Some(Error::Mesh { found: mesh, allowed: 64 }));
     }
 }
+
+/// A small deterministic generator: numbers in [0, 1).
+struct Sequence(u64);
+
+impl Sequence {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.next()
+    }
+
+    /// Evenly spread over orders of magnitude.
+    fn magnitude(&mut self, low: f64, high: f64) -> f64 {
+        (self.between(low.ln(), high.ln())).exp()
+    }
+}
+
+#[test]
+fn a_hundred_satellites_by_chance_have_a_balance_each() {
+    let mut chance = Sequence(20);
+    for round in 0..100 {
+        let side = chance.magnitude(0.05, 4.0);
+        let mut satellite = empty([side, side * chance.between(0.3, 3.0), side * chance.between(0.3, 3.0)]);
+        satellite.edge_conductance_w_per_m_k = chance.magnitude(0.1, 1e4);
+        for panel in &mut satellite.panels {
+            panel.kt_w_per_k = chance.magnitude(1e-3, 10.0);
+            panel.outer_emissivity = chance.between(0.01, 1.0);
+            panel.inner_emissivity = chance.next();
+        }
+        let count = (chance.next() * 30.0) as usize;
+        for index in 0..count {
+            let size_m = [0.0; 3].map(|_| side * chance.magnitude(0.01, 1.5));
+            let mut part = component(&format!("part-{index}"), size_m, chance.magnitude(0.01, 300.0));
+            part.contact_conductance_w_per_m2_k = chance.magnitude(5.0, 5000.0);
+            part.emissivity = chance.next();
+            if chance.next() < 0.1 {
+                part.outer_optics = Some(model::component::OuterOptics {
+                    emissivity: chance.next(),
+                    absorptivity: chance.next(),
+                });
+            }
+            satellite.components.push(part);
+            if index > 0 && chance.next() < 0.2 {
+                satellite.straps.push(model::satellite::Strap {
+                    a: index,
+                    b: (chance.next() * index as f64) as usize,
+                    conductance_w_per_k: chance.magnitude(0.01, 100.0),
+                });
+            }
+        }
+        let mut scatter = || {
+            let placements = (0..count)
+                .map(|index| {
+                    let panel = Panel::ALL[(chance.next() * 6.0) as usize];
+                    let uv = [chance.between(-side, side), chance.between(-side, side)];
+                    on_panel(&satellite, index, panel, (chance.next() * 4.0) as u8, uv)
+                })
+                .collect();
+            Layout { placements }
+        };
+        let (first, second) = (scatter(), scatter());
+        let model = Model::new(&satellite, [4, 8, 10][round % 3]).expect("a model");
+        let start = model.solve(&first, None).expect("a steady state");
+        for (layout, warm) in [(&first, None), (&second, Some(&start))] {
+            let solution = model.solve(layout, warm).unwrap_or_else(|error| panic!("round {round}: {error}"));
+            assert!(solution.energy_balance <= 1e-6, "round {round}: {}", solution.energy_balance);
+            // Heat flows downhill: nothing is colder than space, and the hottest node is finite.
+            let temps = solution.cell_temps_k.iter().chain(&solution.component_temps_k);
+            assert!(temps.clone().all(|temp| (2.7 - 1e-6..1e5).contains(temp)), "round {round}");
+        }
+        if round % 10 == 0 && model.mesh() == 8 {
+            let response = model.response(&first, &start).expect("a response");
+            for (scored, solved) in response.component_temps_k(&first).iter().zip(&start.component_temps_k) {
+                assert!((scored - solved).abs() < 1e-6, "round {round}: {scored} {solved}");
+            }
+        }
+    }
+}
