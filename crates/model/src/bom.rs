@@ -252,11 +252,17 @@ impl Bom {
 
     /// Mass of all units, kg.
     pub fn total_mass_kg(&self) -> f64 {
-        self.entries.iter().map(|entry| entry.mass_kg * f64::from(entry.quantity)).sum()
+        tidy(self.entries.iter().map(|entry| entry.mass_kg * f64::from(entry.quantity)).sum())
     }
 
     /// Heat of all units in the hot case, W.
     pub fn total_power_w(&self) -> f64 {
-        self.entries.iter().map(|entry| entry.power_w * f64::from(entry.quantity)).sum()
+        tidy(self.entries.iter().map(|entry| entry.power_w * f64::from(entry.quantity)).sum())
     }
+}
+
+/// Without the noise of addition: 7.1 and not 7.1000000000000005.
+fn tidy(sum: f64) -> f64 {
+    let scaled = sum * 1e9;
+    if scaled.abs() < 1e15 { scaled.round() / 1e9 } else { sum }
 }

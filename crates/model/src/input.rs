@@ -7,11 +7,14 @@ pub(crate) mod json;
 pub(crate) mod node;
 /// Collects problems up to a limit.
 pub(crate) mod problems;
+/// Ranges that numbers must lie in.
+pub(crate) mod number;
 /// Reads the keys of a table, noting what is wrong with each.
 pub(crate) mod table;
 /// YAML text to a tree.
 pub(crate) mod yaml;
 
 pub(crate) use node::{Content, Node, Place};
+pub(crate) use number::{CONTACT, EMISSIVITY, Number, PANEL_KT};
 pub(crate) use problems::Problems;
-pub(crate) use table::{CONTACT, EMISSIVITY, Number, PANEL_KT, Subject, Table};
+pub(crate) use table::{Subject, Table};

@@ -7,7 +7,7 @@ use model::{BomFormat, LimitSet, assemble, parse_bom, parse_config};
 #[test]
 fn every_embedded_example_becomes_a_satellite_without_a_suspicion() {
     let config = parse_config(SYSTEM_YAML.as_bytes(), model::config::Origin::Client).expect("valid").value;
-    let mut counts = vec![];
+    let (mut counts, mut totals) = (vec![], vec![]);
     for example in EXAMPLES {
         let checked = parse_bom(example.text.as_bytes(), example.format).expect(example.path);
         // Keys whose physics is not there yet are named; nothing else.
@@ -19,10 +19,12 @@ fn every_embedded_example_becomes_a_satellite_without_a_suspicion() {
         let satellite = assemble(Some(&checked.value), &config, &LimitSet::default()).expect(example.path);
         assert_eq!(satellite.warnings, [], "{}", example.path);
         counts.push(satellite.value.components.len());
+        totals.push((checked.value.total_mass_kg(), checked.value.total_power_w()));
         assert_eq!(embedded_file(example.path), Some(example.text));
         assert_eq!(BomFormat::from_file_name(example.path).ok(), Some(example.format));
     }
     assert_eq!(counts, [2, 12, 25, 60]);
+    assert_eq!(totals, [(7.1, 92.0), (3.71585, 20.5), (48.795, 124.014), (268.742, 611.4)]);
     assert!(find("nope.json").is_none() && embedded_file("config/system.yaml").is_some());
 }
 
