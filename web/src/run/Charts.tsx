@@ -23,6 +23,8 @@ interface Chart {
   limitOf?: string;
   /** A line that is always there, such as a margin of zero. */
   zero?: boolean;
+  /** Whole numbers from zero. */
+  count?: boolean;
 }
 
 const CHARTS: readonly Chart[] = [
@@ -30,7 +32,7 @@ const CHARTS: readonly Chart[] = [
   { name: 'temp_margin', title: 'kpi.temp_margin', unit: 'K', decimals: 1, zero: true },
   { name: 'min_clearance', title: 'kpi.min_clearance', unit: 'mm', decimals: 1, limitOf: 'clearance' },
   { name: 'cg_offset', title: 'kpi.cg_offset', unit: 'mm', decimals: 1, limitOf: 'cg_limit' },
-  { name: 'num_violations', title: 'kpi.num_violations', unit: '', decimals: 0 },
+  { name: 'num_violations', title: 'kpi.num_violations', unit: '', decimals: 0, count: true },
   { name: 'score', title: 'charts.score', unit: '', decimals: 2 },
 ];
 
@@ -70,7 +72,7 @@ function ChartView({ run, chart }: { run: RunModel; chart: Chart }) {
   useEffect(() => {
     const element = place.current;
     if (!uPlot || !element) return;
-    const made = new uPlot(options(element), data(), element);
+    const made = new uPlot(options(element, chart.count === true), data(), element);
     plot.current = made;
     made.over.addEventListener('click', () => {
       const index = made.cursor.idx;
@@ -112,7 +114,7 @@ function ChartView({ run, chart }: { run: RunModel; chart: Chart }) {
   );
 }
 
-function options(element: HTMLElement): uPlotClass.Options {
+function options(element: HTMLElement, count: boolean): uPlotClass.Options {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const axis = {
@@ -128,10 +130,10 @@ function options(element: HTMLElement): uPlotClass.Options {
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'iterations' }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: spread } },
+    scales: { x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range: count ? fromZero : spread } },
     axes: [
       { ...axis, size: 22, gap: 3, values: whole },
-      { ...axis, size: 42, gap: 4, space: 24, values: (_, values) => values.map((value) => number(value, tickDecimals(values))) },
+      { ...axis, size: 42, gap: 4, space: 24, values: count ? whole : (_, values) => values.map((value) => number(value, tickDecimals(values))) },
     ],
     series: [
       {},
@@ -149,7 +151,14 @@ function spread(_: unknown, low: number | null, high: number | null): [number, n
   return [low - air, high + air];
 }
 
+/** At least from 0 to 1, so that nothing at all is a line on the ground. */
+function fromZero(_: unknown, __: number | null, high: number | null): [number, number] {
+  return [0, Math.max(1, (high ?? 0) * 1.1)];
+}
+
+/** As many decimals as the step between two ticks needs. */
 function tickDecimals(values: number[]): number {
   const step = values.length > 1 ? Math.abs(values[1]! - values[0]!) : 1;
-  return step >= 1 ? 0 : step >= 0.1 ? 1 : 2;
+  const enough = [0, 1, 2].find((decimals) => Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) < 1e-6);
+  return enough ?? 3;
 }

@@ -39,8 +39,9 @@ export function ConstraintTable({ run }: { run: RunModel }) {
             </tr>
           </thead>
           <tbody>
-            {constraints.map((constraint) => (
-              <Row key={constraint.group} constraint={constraint} />
+            {constraints.map((constraint, index) => (
+              // A group may have several rules; the server keeps their order.
+              <Row key={`${constraint.group} ${index}`} constraint={constraint} />
             ))}
           </tbody>
         </table>

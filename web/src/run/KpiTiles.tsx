@@ -59,7 +59,8 @@ function Tile({ name, unit, decimals, metrics, first, good, level, note }: TileP
   const value = metrics?.[name];
   const before = first?.[name];
   const delta = typeof value === 'number' && typeof before === 'number' ? value - before : undefined;
-  const better = delta === undefined || delta === 0 ? '' : Math.sign(delta) === good ? 'better' : 'worse';
+  // A change that does not show is none.
+  const better = delta === undefined || Number(delta.toFixed(decimals)) === 0 ? '' : Math.sign(delta) === good ? 'better' : 'worse';
   return (
     <div class={`kpi ${levelClass(level)}`} data-kpi={name}>
       <h3>{t(`kpi.${name}` as Key)}</h3>
