@@ -21,11 +21,19 @@ fn main() -> Result<(), Error> {
         let model = Model::new(&satellite, mesh)?;
         let rounds = 4000 / mesh;
         report(&format!("n = {mesh}: solve, cold"), rounds, |_| model.solve(&layout, None).map(|_| 0))?;
+        report(&format!("n = {mesh}: solve, cold, within 1e-5"), rounds, |_| {
+            model.solve_within(&layout, None, 1e-5).map(|_| 0)
+        })?;
         let mut moved = layout.clone();
         let mut last = model.solve(&layout, None)?;
         report(&format!("n = {mesh}: solve, one component moved"), rounds, |round| {
             shift(&mut moved, round);
             last = model.solve(&moved, Some(&last))?;
+            Ok(last.newton_steps)
+        })?;
+        report(&format!("n = {mesh}: the same within 1e-5"), rounds, |round| {
+            shift(&mut moved, round);
+            last = model.solve_within(&moved, Some(&last), 1e-5)?;
             Ok(last.newton_steps)
         })?;
     }

@@ -6,7 +6,7 @@ use super::conduction::{Conduction, Link};
 use super::enclosure::Enclosure;
 use super::factor::Factor;
 use super::network::{Interior, Network, STEFAN_BOLTZMANN, Surface};
-use super::newton::LOAD_FLOOR_W;
+use super::newton::{LOAD_FLOOR_W, TOLERANCE};
 use super::response::Response;
 use super::sheet::{CellArea, Rectangle, Sheet};
 use crate::Error;
@@ -153,6 +153,19 @@ impl Model {
     /// only saves time: the answers agree within the tolerance (1e-9 of the
     /// load, some 1e-7 K), though not bit for bit.
     pub fn solve(&self, layout: &Layout, warm: Option<&Solution>) -> Result<Solution, Error> {
+        self.solve_within(layout, warm, TOLERANCE)
+    }
+
+    /// As [`Model::solve`], ended when the residuals together are below
+    /// `tolerance` times the load: 1e-5 costs half and leaves some 1e-3 K, good
+    /// enough to steer a search by, not to report. At least 1e-9 is taken.
+    pub fn solve_within(
+        &self,
+        layout: &Layout,
+        warm: Option<&Solution>,
+        tolerance: f64,
+    ) -> Result<Solution, Error> {
+        let tolerance = tolerance.max(TOLERANCE);
         let network = self.network(layout)?;
         let warm = warm.filter(|warm| {
             warm.cell_temps_k.len() == self.cells() && warm.component_temps_k.len() == layout.placements.len()
@@ -160,13 +173,13 @@ impl Model {
         let field = match warm {
             Some(warm) => {
                 let start = [warm.cell_temps_k.as_slice(), warm.component_temps_k.as_slice()].concat();
-                network.solve_with(start, Some(warm.factor.clone()))?
+                network.solve_with(start, Some(warm.factor.clone()), tolerance)?
             }
             None => {
                 if let Some(node) = network.stranded_node() {
                     return Err(Error::NoSteadyState { what: self.node_name(node) });
                 }
-                network.solve_with(self.start_k(&network), None)?
+                network.solve_with(self.start_k(&network), None, tolerance)?
             }
         };
         let irradiation = network.irradiation_w_per_m2(&field.temps_k);

@@ -7,7 +7,7 @@ use crate::Error;
 
 /// The sum of the absolute residuals of all nodes ends below this share of the
 /// load. Rounding leaves about 1e-13.
-const TOLERANCE: f64 = 1e-9;
+pub const TOLERANCE: f64 = 1e-9;
 /// When rounding stops the iteration earlier (conductances of 1e6 W/K and
 /// more), this still counts as solved; above it there is an error.
 const ACCEPTED: f64 = 1e-6;
@@ -42,12 +42,17 @@ impl Network<'_> {
         if let Some(node) = self.stranded_node() {
             return Err(Error::NoSteadyState { what: format!("node {node}") });
         }
-        self.solve_with(start_k, None)
+        self.solve_with(start_k, None, TOLERANCE)
     }
 
     /// As [`Network::solve`] for a network known to reach space; an old factor
     /// of as many nodes saves factorising when the networks are alike.
-    pub(crate) fn solve_with(&self, start_k: Vec<f64>, old: Option<Arc<Factor>>) -> Result<Field, Error> {
+    pub(crate) fn solve_with(
+        &self,
+        start_k: Vec<f64>,
+        old: Option<Arc<Factor>>,
+        tolerance: f64,
+    ) -> Result<Field, Error> {
         let mut temps_k = start_k;
         let mut factor = old.filter(|factor| factor.nodes() == self.nodes());
         let mut is_old = factor.is_some();
@@ -60,7 +65,7 @@ impl Network<'_> {
             let sum: f64 = residual.iter().map(|value| value.abs()).sum();
             let load_w = self.load_w(&temps_k);
             let is_stuck = sum > 0.5 * last_sum && sum <= ACCEPTED * load_w;
-            if (sum <= TOLERANCE * load_w || is_stuck)
+            if (sum <= tolerance * load_w || is_stuck)
                 && let Some(factor) = factor
             {
                 let residual_w = residual.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
