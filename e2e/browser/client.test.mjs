@@ -115,7 +115,7 @@ test('refusals have codes', async () => {
 /** The example with the address of the server under test, and the client where it is. */
 const pointed = (text) =>
   text
-    .replaceAll('http://localhost:5000', server.url)
+    .replaceAll(/http:\/\/(localhost|127\.0\.0\.1):5000/g, server.url)
     .replace(/(['"])(@msgalaxy\/client|\.\.\/clients\/js\/dist\/index\.js)\1/g, `'${CLIENT}'`);
 
 /** Runs a module until it ends, or until it has said `until`. */
@@ -190,11 +190,20 @@ test('quickstart.html is short and runs from the disk', async () => {
   await browser.close();
 });
 
+/** A fragment that speaks of `io` and of a task gets both, and ends with the task. */
+const whole = async (block) =>
+  /^import /m.test(block)
+    ? block
+    : `import { io } from 'socket.io-client';
+const task_id = '${await server.create(SHORT)}';
+${block}
+socket.on('task_update', ({ data }) => data.status === 'completed' && socket.disconnect());`;
+
 const guides = existsSync(`${ROOT}docs/guide`) ? readdirSync(`${ROOT}docs/guide`).filter((name) => name.endsWith('.md')) : [];
 for (const document of ['README.md', 'README.zh.md', 'clients/js/README.md', 'web/README.md', ...guides.map((name) => `docs/guide/${name}`)]) {
   const text = readFileSync(ROOT + document, 'utf8');
   const blocks = [...text.matchAll(/^```(?:js|javascript|mjs|ts)\n(.*?)^```/gms)].map(([, block]) => block);
   for (const [index, block] of blocks.entries()) {
-    test(`${document}: example ${index + 1}`, () => run(`example-${document.replaceAll('/', '-')}-${index}.mjs`, block));
+    test(`${document}: example ${index + 1}`, async () => run(`example-${document.replaceAll('/', '-')}-${index}.mjs`, await whole(block)));
   }
 }

@@ -54,6 +54,11 @@ test('one click: progress, a layout that moves, constraints, and images at the e
   assert.equal(await images.count(), 3);
   await page.waitForFunction(() => [...document.querySelectorAll('[data-testid=images] img')].every((image) => image.naturalWidth > 300));
   for (const image of await images.all()) assert.ok((await image.getAttribute('alt')).length > 3);
+  for (const link of await page.locator('.downloads a').all()) {
+    const answer = await fetch(await link.getAttribute('href'));
+    assert.equal(answer.status, 200, answer.url);
+    assert.ok((await answer.text()).length > 100, answer.url);
+  }
 
   // The task is in the list, and nothing came from anywhere else.
   await page.locator('[data-testid=tasks] [aria-current=page]').waitFor();
@@ -108,6 +113,10 @@ test('cancelling asks once, and keeps the best so far', async () => {
   assert.equal(await waitForEnd(page), 'cancelled');
   assert.match(await page.getByTestId('verdict').textContent(), /best layout up to iteration \d+ is kept/);
   assert.equal((await server.api(`/api/tasks/${taskId}`)).body.status, 'cancelled');
+  await page.waitForFunction(() => {
+    const images = [...document.querySelectorAll('[data-testid=images] img')];
+    return images.length === 3 && images.every((image) => image.naturalWidth > 300);
+  });
   assert.deepEqual(faults, []);
   await close();
 });

@@ -217,7 +217,9 @@ export const en: Record<Key, string> = {
   'images.error': 'The image did not load.',
   'images.retry': 'Load again',
   'downloads.title': 'Downloads',
-  'downloads.result': 'Result (JSON)',
+  'downloads.report': 'Report',
+  'downloads.trace': 'Trace (CSV)',
+  'downloads.summary': 'Summary (JSON)',
   'downloads.layout': 'Final layout (JSON)',
   'downloads.dir': 'Result directory',
 

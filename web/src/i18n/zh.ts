@@ -213,7 +213,9 @@ export const zh = {
   'images.error': '图像没有载入。',
   'images.retry': '重新载入',
   'downloads.title': '下载',
-  'downloads.result': '结果 JSON',
+  'downloads.report': '报告',
+  'downloads.trace': '演化数据 CSV',
+  'downloads.summary': '摘要 JSON',
   'downloads.layout': '最终布局 JSON',
   'downloads.dir': '结果目录',
 

@@ -10,6 +10,12 @@ const IMAGES = ['final_layout_3d', 'thermal_heatmap', 'evolution_trace'] as cons
 /** What the run drew, and its files. */
 export function Images({ run, task }: { run: RunModel; task: Task }) {
   const last = task.result?.final_iteration ?? run.newest.value;
+  const files: [name: string, label: string][] = [
+    ['report.md', t('downloads.report')],
+    ['evolution_trace.csv', t('downloads.trace')],
+    ...(last > 0 ? [[`design_state_iter_${String(last).padStart(2, '0')}.json`, t('downloads.layout')] as [string, string]] : []),
+    ['summary.json', t('downloads.summary')],
+  ];
   return (
     <section class="card" aria-labelledby="images-title" data-testid="images">
       <div class="card-head">
@@ -22,16 +28,12 @@ export function Images({ run, task }: { run: RunModel; task: Task }) {
       </div>
       <div class="downloads">
         <h3>{t('downloads.title')}</h3>
-        <a class="button" href={client.resultUrl(run.taskId)} download={`result_${run.taskId}.json`}>
-          <Icon name="download" />
-          {t('downloads.result')}
-        </a>
-        {last > 0 && (
-          <a class="button" href={`${client.baseUrl}api/tasks/${run.taskId}/iterations/${last}`} download={`layout_${run.taskId}.json`}>
+        {files.map(([name, label]) => (
+          <a key={name} class="button" href={client.fileUrl(run.taskId, name)} download={name}>
             <Icon name="download" />
-            {t('downloads.layout')}
+            {label}
           </a>
-        )}
+        ))}
         {task.result && (
           <span class="muted small">
             {t('downloads.dir')} <code>{task.result.experiment_dir}</code>

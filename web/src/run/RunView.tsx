@@ -52,7 +52,7 @@ export function RunView({ run }: { run: RunModel }) {
           </div>
         </>
       )}
-      {task.status === 'completed' && <Images run={run} task={task} />}
+      {(task.status === 'completed' || task.status === 'cancelled') && task.result && <Images run={run} task={task} />}
       <details class="card">
         <summary>{t('run.config')}</summary>
         <pre class="config" tabIndex={0}>{JSON.stringify(task.config, null, 2)}</pre>
