@@ -112,6 +112,13 @@ test('has no serious fault of accessibility, light or dark', async () => {
   }
 });
 
+test('leads to the interface reference', async () => {
+  const { page, close } = await open(browser, `${server.url}/?lang=en`);
+  await page.getByRole('link', { name: 'Interface reference' }).click();
+  await page.getByText('/api/tasks').first().waitFor();
+  await close();
+});
+
 test('can be used without a mouse', async () => {
   const { page, close } = await open(browser, `${server.url}/`);
   await page.getByTestId('run-sample').waitFor();

@@ -24,6 +24,9 @@ export function App() {
         {run ? <RunView key={run.taskId} run={run} /> : <StartView />}
         <TaskList />
       </main>
+      <footer class="footer">
+        <a href="./docs">{t('app.docs')}</a>
+      </footer>
     </>
   );
 }

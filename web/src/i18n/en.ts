@@ -4,6 +4,7 @@ import type { Key } from './index';
 export const en: Record<Key, string> = {
   'app.tagline': 'Satellite equipment layout, optimized while you watch',
   'app.skip': 'Skip to content',
+  'app.docs': 'Interface reference',
   'app.home': 'Home',
   'app.theme': 'Theme',
   'theme.system': 'System',

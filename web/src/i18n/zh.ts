@@ -2,6 +2,7 @@
 export const zh = {
   'app.tagline': '卫星设备布局优化，全程实时可见',
   'app.skip': '跳到正文',
+  'app.docs': '接口文档',
   'app.home': '首页',
   'app.theme': '主题',
   'theme.system': '跟随系统',
