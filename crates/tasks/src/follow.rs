@@ -110,3 +110,48 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::NewEvent;
+    use crate::log::Log;
+    use crate::settings::{EngineSettings, Surroundings};
+    use crate::store::{Claim, Store};
+
+    #[tokio::test]
+    async fn a_follower_that_was_live_and_lagged_goes_on_from_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = EngineSettings::sqlite(&directory.path().join("tasks.db"));
+        let store = Store::open(&settings.store_url).await.unwrap();
+        let log = Arc::new(Log::new(store, Surroundings::default()));
+        let id = log.submit(json!({}), json!({}), 10).await.unwrap().id;
+        let Claim::Taken(claimed) = log.claim(&settings).await.unwrap() else { panic!("a task waits") };
+        let job = Arc::new(|_: &crate::JobContext| unreachable!("no worker runs"));
+        let workers = Arc::new(Workers::new(log.clone(), settings, job));
+
+        let mut live = Follower::new(workers.clone(), &id, 2);
+        live.behind = false;
+        // This one missed the two events before it began to watch, too.
+        let mut with_hole = Follower::new(workers, &id, 0);
+        with_hole.behind = false;
+        let mut head_seq = claimed.head_seq;
+        for batch in 0..50 {
+            let events = vec![NewEvent::progress(json!({ "batch": batch })); 100];
+            head_seq = log.append_leased(&claimed.lease, head_seq, &events, None).await.unwrap().head_seq;
+            if batch == 0 {
+                assert_eq!(with_hole.next().await.unwrap().unwrap().seq, 1);
+            }
+        }
+        let end = log.finish_leased(&claimed.lease, head_seq, "done", None).await.unwrap().head_seq;
+        assert_eq!(end, 5003);
+        for (follower, first) in [(&mut live, 3), (&mut with_hole, 2)] {
+            for seq in first..=end {
+                assert_eq!(follower.next().await.unwrap().unwrap().seq, seq);
+            }
+            assert_eq!(follower.next().await.unwrap(), None);
+        }
+    }
+}

@@ -229,6 +229,7 @@ async fn orderly_shutdowns_are_no_attempts_however_many() {
         gate.arrival().await;
         gate.open();
         engine.shutdown(Duration::from_secs(60)).await;
+        assert_eq!(store.number("SELECT attempts FROM tasks").await, 0, "in life {life}");
     }
     let engine = store.open(plain_counting()).await;
     let id = id.unwrap();
