@@ -7,6 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
+export PYTHON
 LISTEN ?= 127.0.0.1:5000
 DATA_DIR ?= .
 SEEDS ?= 100
@@ -102,11 +103,11 @@ $(STAMPS)/browser: e2e/browser/package-lock.json | $(STAMPS)
 	touch $@
 
 $(STAMPS)/python: scripts/setup-python $(STAMPS)/system e2e/python/requirements.txt clients/python/pyproject.toml | $(STAMPS)
-	PYTHON=$(PYTHON) scripts/setup-python $(VENV) e2e/python/requirements.txt --editable
+	scripts/setup-python $(VENV) e2e/python/requirements.txt --editable
 	touch $@
 
 $(STAMPS)/python-newest: scripts/setup-python $(STAMPS)/system e2e/python/requirements-newest.txt $(wildcard clients/python/src/msgalaxy/*) | $(STAMPS)
-	PYTHON=$(PYTHON) scripts/setup-python $(VENV_NEWEST) e2e/python/requirements-newest.txt
+	scripts/setup-python $(VENV_NEWEST) e2e/python/requirements-newest.txt
 	touch $@
 
 $(STAMPS):
