@@ -15,8 +15,11 @@ import { emptySeries, pushIteration, type Series } from './series';
 /** Events that are kept for the log; older ones are counted only. */
 export const LOG_LIMIT = 2000;
 
-/** Milliseconds between two drawings while events pour in, as in a replay of thousands. */
+/** Milliseconds between two drawings while events come one by one, and while they pour in, as in a replay of thousands. */
 const DRAW_EVERY_MS = 40;
+const DRAW_FLOOD_EVERY_MS = 200;
+/** Events between two drawings that count as pouring in. */
+const FLOOD = 12;
 
 /** Whether the task is there. */
 export type Loading = 'loading' | 'ready' | 'unknown' | 'error';
@@ -46,6 +49,7 @@ export class RunModel {
   readonly cancelling = signal(false);
   #events: TaskStream | undefined;
   #pending: TaskEvent[] = [];
+  #flood = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #client: Client;
   readonly #stop: () => void;
@@ -110,7 +114,8 @@ export class RunModel {
       this.loading.value = 'ready';
     });
     stream.on('status', (status) => {
-      this.stream.value = status;
+      // A new phase at once, the counting with the next drawing.
+      if (status.phase !== this.stream.peek().phase) this.stream.value = status;
     });
     stream.on('failure', (error) => {
       batch(() => {
@@ -120,7 +125,7 @@ export class RunModel {
     });
     stream.on('event', (event) => {
       this.#pending.push(event);
-      this.#timer ??= setTimeout(() => this.#flush(), DRAW_EVERY_MS);
+      this.#timer ??= setTimeout(() => this.#flush(), this.#flood ? DRAW_FLOOD_EVERY_MS : DRAW_EVERY_MS);
     });
     this.stream.value = stream.status;
   }
@@ -128,7 +133,9 @@ export class RunModel {
   #flush(): void {
     this.#timer = undefined;
     const events = this.#pending.splice(0);
+    this.#flood = events.length > FLOOD;
     batch(() => {
+      if (this.#events) this.stream.value = this.#events.status;
       for (const event of events) this.#take(event);
       const task = this.#events?.task;
       // During a replay the fold lags behind what is known already.
