@@ -25,7 +25,7 @@ pub fn proposals_per_epoch(components: usize) -> usize {
 
 /// Proposals of one replica in one epoch.
 fn proposals(components: usize) -> usize {
-    4_000 + 400 * components
+    1_000 + 500 * components
 }
 
 /// What stays the same during a whole search.

@@ -1,4 +1,4 @@
-use model::{Placement, Vec3};
+use model::Placement;
 
 use crate::problem::{Mount, Problem, mirrored};
 use crate::random::Random;
@@ -143,9 +143,8 @@ fn nudge(problem: &Problem<'_>, state: &State<'_>, index: usize, random: &mut Ra
 fn turn(problem: &Problem<'_>, state: &State<'_>, index: usize, random: &mut Random) -> Option<Placement> {
     let placement = state.placements()[index];
     let now = placement.extents_m(problem.satellite.components[index].size_m);
-    let others =
-        problem.mounts[index].iter().filter(|mount| mount.panel == placement.panel && mount.extents_m != now);
-    let mount = *others.last()?;
+    let turned = |mount: &&Mount| mount.panel == placement.panel && mount.extents_m != now;
+    let mount = *problem.mounts[index].iter().find(turned)?;
     // On the spot, or about one of its corners.
     let mut center_m = placement.center_m;
     for axis in 0..3 {
@@ -190,13 +189,13 @@ fn align(problem: &Problem<'_>, state: &State<'_>, index: usize, random: &mut Ra
 
 /// The move, with the partner of a symmetric pair mirrored.
 fn with_mirror(problem: &Problem<'_>, index: usize, placement: Placement, random: &mut Random) -> Proposal {
-    if let Some((partner, axis)) = problem.mirror_of[index] {
-        if problem.satellite.components[partner].fixed.is_none() && random.chance(MIRROR_SHARE) {
-            let image = mirrored(&placement, axis);
-            if let Some(mount) = problem.mount_on(partner, image.panel, image.turn) {
-                let center_m: Vec3 = image.center_m;
-                return Proposal::two((index, placement), (partner, problem.place(mount, center_m)));
-            }
+    if let Some((partner, axis)) = problem.mirror_of[index]
+        && problem.satellite.components[partner].fixed.is_none()
+        && random.chance(MIRROR_SHARE)
+    {
+        let image = mirrored(&placement, axis);
+        if let Some(mount) = problem.mount_on(partner, image.panel, image.turn) {
+            return Proposal::two((index, placement), (partner, problem.place(mount, image.center_m)));
         }
     }
     Proposal::one(index, placement)

@@ -256,10 +256,10 @@ impl<'p> State<'p> {
     fn add_center(&mut self, index: usize, sign: f64) {
         let center_m = self.placements[index].center_m;
         let mass_kg = sign * self.problem.satellite.components[index].mass_kg;
-        for axis in 0..3 {
-            self.moment_kg_m[axis] += mass_kg * center_m[axis];
-            self.center_sum_m[axis] += sign * center_m[axis];
-            self.square_sum_m2 += sign * center_m[axis] * center_m[axis];
+        for (axis, center) in center_m.into_iter().enumerate() {
+            self.moment_kg_m[axis] += mass_kg * center;
+            self.center_sum_m[axis] += sign * center;
+            self.square_sum_m2 += sign * center * center;
         }
     }
 
@@ -360,9 +360,7 @@ impl<'p> State<'p> {
                             (&placement, &space),
                             (&self.placements[other], &self.boxes[other]),
                         );
-                        for k in 0..2 {
-                            self.alignments[other][k] += sign * i32::from(along[k]);
-                        }
+                        tidy::add(&mut self.alignments[other], along, sign);
                     }
                 }
             }
@@ -374,9 +372,7 @@ impl<'p> State<'p> {
             for other in (0..self.boxes.len()).filter(|&other| other != index) {
                 let along =
                     tidy::lines_up((&placement, &space), (&self.placements[other], &self.boxes[other]));
-                for k in 0..2 {
-                    own[k] += i32::from(along[k]);
-                }
+                tidy::add(&mut own, along, 1);
             }
             self.alignments[index] = own;
             untidy += out_of_line(&own);

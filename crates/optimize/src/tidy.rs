@@ -23,6 +23,13 @@ pub(crate) fn lines_up(a: (&Placement, &Aabb), b: (&Placement, &Aabb)) -> [bool;
     [along(u), along(v)]
 }
 
+/// Counts another component that lines up, or takes it out with a sign of -1.
+pub(crate) fn add(alignment: &mut Alignment, along: [bool; 2], sign: i32) {
+    for (count, lines_up) in alignment.iter_mut().zip(along) {
+        *count += sign * i32::from(lines_up);
+    }
+}
+
 /// Whether a component stands on its panel's centre lines.
 pub(crate) fn centered(placement: &Placement) -> Alignment {
     let (u, v) = placement.panel.in_plane_axes();
@@ -52,10 +59,8 @@ pub(crate) fn alignments(placements: &[Placement], boxes: &[Aabb]) -> Vec<Alignm
         for (position, &a) in on_panel.iter().enumerate() {
             for &b in &on_panel[position + 1..] {
                 let along = lines_up((&placements[a], &boxes[a]), (&placements[b], &boxes[b]));
-                for k in 0..2 {
-                    alignments[a][k] += i32::from(along[k]);
-                    alignments[b][k] += i32::from(along[k]);
-                }
+                add(&mut alignments[a], along, 1);
+                add(&mut alignments[b], along, 1);
             }
         }
     }
