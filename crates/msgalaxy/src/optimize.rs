@@ -41,7 +41,7 @@ pub(crate) struct Options {
 const DEFAULT_SYSTEM: &str = model::examples::SYSTEM_YAML_PATH;
 
 pub(crate) fn run(options: &Options) -> Exit {
-    let (satellite, config) = match read(options) {
+    let Input { satellite, config, warnings } = match read(options) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Exit {
         return fail(format_args!("{} is not empty; name a new directory", dir.display()));
     }
     let signals = Signals::watch();
-    let mut watcher = Watcher::new(&satellite, settings.max_iterations, signals.clone());
+    let mut watcher = Watcher::new(&satellite, &warnings, settings.max_iterations, signals.clone());
     let dir_name = dir.to_string_lossy();
     let request = RunRequest {
         satellite: &satellite,
@@ -85,8 +85,15 @@ pub(crate) fn run(options: &Options) -> Exit {
     }
 }
 
+/// What is optimized, and what the user should look at all the same.
+struct Input {
+    satellite: Satellite,
+    config: SystemConfig,
+    warnings: Vec<Problem>,
+}
+
 /// Reads BOM and configuration; problems go to standard error.
-fn read(options: &Options) -> Result<(Satellite, SystemConfig), Exit> {
+fn read(options: &Options) -> Result<Input, Exit> {
     let language = report::language();
     let show = |path: &Path, problems: &[Problem]| {
         if !problems.is_empty() {
@@ -105,7 +112,8 @@ fn read(options: &Options) -> Result<(Satellite, SystemConfig), Exit> {
         model::assemble(Some(&bom.value), &config, &LimitSet::default())
             .map_err(|problems| refuse(&options.bom, &problems))?;
     show(&options.bom, &warnings);
-    Ok((satellite, config))
+    let warnings = bom.warnings.into_iter().chain(warnings).collect();
+    Ok(Input { satellite, config, warnings })
 }
 
 fn system_config(
@@ -178,9 +186,9 @@ impl Signals {
 /// Shows how the run goes, and keeps what the result is made of.
 struct Watcher<'a> {
     satellite: &'a Satellite,
+    warnings: &'a [Problem],
     signals: Signals,
     bar: ProgressBar,
-    metrics: Map<String, Value>,
     constraints: Value,
 }
 
@@ -188,7 +196,7 @@ struct Watcher<'a> {
 const STEPS: u32 = 100;
 
 impl<'a> Watcher<'a> {
-    fn new(satellite: &'a Satellite, max_iterations: u32, signals: Signals) -> Self {
+    fn new(satellite: &'a Satellite, warnings: &'a [Problem], max_iterations: u32, signals: Signals) -> Self {
         // Draws nothing when standard error is no terminal.
         let bar = ProgressBar::with_draw_target(
             Some(u64::from(max_iterations) * u64::from(STEPS)),
@@ -198,16 +206,11 @@ impl<'a> Watcher<'a> {
         if let Ok(style) = style {
             bar.set_style(style);
         }
-        Watcher { satellite, signals, bar, metrics: Map::new(), constraints: json!([]) }
+        Watcher { satellite, warnings, signals, bar, constraints: json!([]) }
     }
 
     fn control(&self) -> Control {
         if self.signals.count() > 0 { Control::Stop } else { Control::Continue }
-    }
-
-    fn remember(&mut self, evaluation: &Evaluation, score: f64) {
-        self.metrics = experiment::headline_metrics(evaluation, score, self.satellite);
-        self.constraints = experiment::constraints_json(evaluation, self.satellite);
     }
 
     fn as_json(&self, summary: &RunSummary) -> Value {
@@ -219,7 +222,7 @@ impl<'a> Watcher<'a> {
             "num_components": summary.num_components,
             "seed": summary.seed,
             "stop_reason": summary.stop_reason,
-            "metrics": self.metrics,
+            "metrics": summary.metrics,
             "constraints": self.constraints,
         })
     }
@@ -236,20 +239,20 @@ impl<'a> Watcher<'a> {
         for constraint in self.constraints.as_array().into_iter().flatten() {
             let word = |key: &str| constraint[key].as_str().unwrap_or_default();
             let subjects: Vec<&str> =
-                constraint["subjects"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                constraint["subject"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let _ = writeln!(
                 text,
                 "{:<18}{:>14}{:>14}{:>14}  {}{}",
                 word("group"),
                 with_unit(&constraint["value"], word("unit")),
                 with_unit(&constraint["limit"], word("unit")),
-                with_unit(&constraint["margin"], word("margin_unit")),
+                with_unit(&constraint["margin"], if word("unit") == "degC" { "K" } else { word("unit") }),
                 subjects.join(" - "),
-                if constraint["met"] == json!(false) { "  violated" } else { "" },
+                if constraint["violations"] == json!(0) { "" } else { "  violated" },
             );
         }
         text.push('\n');
-        for (name, value) in &self.metrics {
+        for (name, value) in &summary.metrics {
             let value = value.as_f64().map_or_else(|| value.to_string(), |number| format!("{number:.3}"));
             let _ = writeln!(text, "{name:<18}{value:>14}");
         }
@@ -260,7 +263,7 @@ impl<'a> Watcher<'a> {
 
 impl Hooks for Watcher<'_> {
     fn started(&mut self, evaluation: &Evaluation) -> Control {
-        self.remember(evaluation, f64::NAN);
+        self.constraints = experiment::constraints_json(evaluation, self.satellite);
         self.control()
     }
 
@@ -271,9 +274,10 @@ impl Hooks for Watcher<'_> {
     }
 
     fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, _checkpoint: &[u8]) -> Control {
-        self.remember(evaluation, score);
+        let metrics: Map<String, Value> = experiment::headline_metrics(evaluation, score, self.satellite);
+        self.constraints = experiment::constraints_json(evaluation, self.satellite);
         self.bar.set_position(u64::from(number) * u64::from(STEPS));
-        let metric = |key: &str| self.metrics.get(key).and_then(Value::as_f64);
+        let metric = |key: &str| metrics.get(key).and_then(Value::as_f64);
         let clearance =
             metric("min_clearance").map(|value| format!(", clearance {value:.2} mm")).unwrap_or_default();
         self.bar.set_message(format!(
@@ -291,6 +295,10 @@ impl Hooks for Watcher<'_> {
 
     fn abandoned(&self) -> bool {
         false
+    }
+
+    fn warnings(&self) -> &[Problem] {
+        self.warnings
     }
 
     fn now(&self) -> String {

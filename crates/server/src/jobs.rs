@@ -16,9 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tasks::{Control, Engine, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
 
-/// Directory of all results under the data directory.
-pub(crate) const EXPERIMENTS: &str = "experiments";
-
 /// Pause between two fractional `progress` events of one long iteration.
 const FRACTION_PAUSE: Duration = Duration::from_secs(1);
 
@@ -42,16 +39,6 @@ pub(crate) fn job(data_dir: PathBuf, engine: Arc<OnceLock<Engine>>) -> JobFuncti
     })
 }
 
-/// Directory of a task, the same for every run of it: `run_YYYYMMDD_HHMMSS_`
-/// of its creation, then the random end of its id.
-pub(crate) fn dir_name(created_at: &str, task_id: &str) -> String {
-    let digits: String = created_at.chars().filter(char::is_ascii_digit).take(14).collect();
-    let (date, time) = digits.split_at(digits.len().min(8));
-    let plain: Vec<char> = task_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    let short: String = plain[plain.len().saturating_sub(8)..].iter().collect();
-    format!("{EXPERIMENTS}/run_{date}_{time}_{short}")
-}
-
 /// What clients were already told by an earlier run of the task that was
 /// interrupted, so that nothing is said twice and the percentage never falls.
 #[derive(Debug, Default, PartialEq)]
@@ -59,14 +46,12 @@ struct Told {
     started: bool,
     visualizing: bool,
     percent: f64,
-    score: Option<Value>,
 }
 
 impl Told {
-    fn new(progress: Option<&Value>, last_iteration: Option<&Value>) -> Told {
+    fn new(progress: Option<&Value>) -> Told {
         let percent = |progress: &Value| progress.get("progress_percent").and_then(Value::as_f64);
         Told {
-            score: last_iteration.and_then(|iteration| iteration.pointer("/metrics/score")).cloned(),
             started: progress.is_some(),
             visualizing: progress.is_some_and(|progress| progress.get("message").is_some()),
             percent: progress.and_then(percent).unwrap_or(0.0),
@@ -79,7 +64,7 @@ fn told_so_far(context: &JobContext, engine: &OnceLock<Engine>) -> Told {
     let engine = engine.wait();
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Told::default() };
     let task = runtime.block_on(engine.task(&context.task_id));
-    task.map(|task| Told::new(task.progress.as_ref(), task.last_iteration.as_ref())).unwrap_or_default()
+    task.map(|task| Told::new(task.progress.as_ref())).unwrap_or_default()
 }
 
 fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<JobSuccess, JobFailure> {
@@ -87,7 +72,7 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
     let spec: Spec = Spec::deserialize(&context.spec).map_err(|error| {
         failed("task.spec_unreadable", format!("the stored task cannot be read: {error}"))
     })?;
-    let dir_name = dir_name(&context.created_at, &context.task_id);
+    let dir_name = experiment::directory_name(&context.created_at, &context.task_id);
     let dir = data_dir.join(&dir_name);
     let request = RunRequest {
         satellite: &spec.satellite,
@@ -98,7 +83,6 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
     };
     let mut reporter = Reporter::new(context, &spec, told);
     match experiment::run(&request, &mut reporter) {
-        Ok(_) if reporter.abandoned() => Err(JobFailure::Yielded),
         Ok(summary) => Ok(JobSuccess {
             result: json!({
                 "experiment_dir": dir_name,
@@ -106,7 +90,7 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
                 "num_components": summary.num_components,
                 "feasible": summary.feasible,
                 "seed": summary.seed,
-                "score": reporter.told.score,
+                "score": summary.metrics.get("score"),
                 "stop_reason": summary.stop_reason,
             }),
             message: "Optimization completed successfully".to_owned(),
@@ -116,7 +100,7 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
     }
 }
 
-/// Stable codes of what can go wrong in a run.
+/// Stable codes of what can go wrong in a run, by its stage.
 fn failure_code(error: &experiment::Error) -> &'static str {
     match error {
         experiment::Error::Layout(_) => "experiment.layout_failed",
@@ -201,7 +185,6 @@ impl Hooks for Reporter<'_> {
         checkpoint: &[u8],
     ) -> RunControl {
         let metrics = experiment::headline_metrics(evaluation, score, self.satellite);
-        self.told.score = metrics.get("score").cloned();
         self.last_fraction = Some(Instant::now());
         let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }));
         let progress =
@@ -285,20 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_named_by_creation_and_id() {
-        let name = dir_name("2026-11-24T05:48:18.123+00:00", "0197f000-0000-7000-8000-0000deadbeef");
-        assert_eq!(name, "experiments/run_20261124_054818_deadbeef");
-    }
-
-    #[test]
     fn a_resumed_run_repeats_nothing_and_its_percentage_does_not_fall() {
         let recorder = Recorder::default();
         let context = context(&recorder);
-        let told = Told::new(
-            Some(&json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 47.5})),
-            Some(&json!({"iteration": 4, "metrics": {"score": 1.25}})),
-        );
-        assert_eq!(told, Told { started: true, visualizing: false, percent: 47.5, score: Some(json!(1.25)) });
+        let told =
+            Told::new(Some(&json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 47.5})));
+        assert_eq!(told, Told { started: true, visualizing: false, percent: 47.5 });
         let spec = Spec {
             satellite: satellite(),
             settings: Settings { max_iterations: 10, convergence_threshold: 0.0, seed: 0 },
@@ -324,12 +299,41 @@ mod tests {
 
     #[test]
     fn a_task_that_drew_images_when_it_was_interrupted_says_so_once() {
-        let told = Told::new(
-            Some(&json!({"message": "Generating visualizations...", "progress_percent": 60})),
-            None,
-        );
-        assert_eq!(told, Told { started: true, visualizing: true, percent: 60.0, score: None });
-        assert_eq!(Told::new(None, None), Told::default());
+        let told =
+            Told::new(Some(&json!({"message": "Generating visualizations...", "progress_percent": 60})));
+        assert_eq!(told, Told { started: true, visualizing: true, percent: 60.0 });
+        assert_eq!(Told::new(None), Told::default());
+    }
+
+    /// No file leads here: what could not radiate is refused at the door. The
+    /// stage behind it says so all the same.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn heat_that_nothing_radiates_fails_the_task_with_its_cause() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let known_engine = Arc::new(OnceLock::new());
+        let settings = tasks::EngineSettings::sqlite(&dir.path().join("tasks.db"));
+        let job = job(dir.path().to_owned(), known_engine.clone());
+        let engine = Engine::open(settings, job).await.expect("an engine");
+        let _ = known_engine.set(engine.clone());
+        let mut satellite = satellite();
+        satellite.panels.iter_mut().for_each(|panel| panel.outer_emissivity = 0.0);
+        let settings = Settings { max_iterations: 2, convergence_threshold: 0.0, seed: 0 };
+        let spec = Spec { satellite, settings, warnings: Vec::new() };
+        let spec = serde_json::to_value(spec).expect("a spec");
+        let mut live = engine.watch();
+        let task = engine.submit(json!({}), spec).await.expect("submitted");
+        let mut events = Vec::new();
+        while events.last().is_none_or(|event: &Arc<tasks::Event>| !event.is_terminal()) {
+            events.push(live.recv().await.expect("an event"));
+        }
+        let [.., error, status] = events.as_slice() else { panic!("two events at least") };
+        assert_eq!(error.event_type, tasks::EventKind::Error);
+        assert_eq!(error.data["code"], "experiment.physics_failed");
+        assert_eq!(status.data["status"], "failed");
+        assert_eq!(status.data["error"], error.data["error"]);
+        let task = engine.task(&task.id).await.expect("the task");
+        assert_eq!(task.error.as_deref(), error.data["error"].as_str());
+        engine.shutdown(Duration::from_secs(5)).await;
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use experiment::directory::EXPERIMENTS_DIR;
+
 use crate::config::Settings;
-use crate::jobs::EXPERIMENTS;
 
 /// Directory of uploaded BOM files under the data directory.
 pub(crate) const BOMS: &str = "boms";
@@ -60,14 +61,14 @@ impl Paths {
 
     /// All results.
     pub(crate) fn experiments_dir(&self) -> PathBuf {
-        self.data_dir.join(EXPERIMENTS)
+        self.data_dir.join(EXPERIMENTS_DIR)
     }
 
     /// The directory that a task's result names (`experiments/run_...`).
     pub(crate) fn experiment(&self, name: &str) -> Option<PathBuf> {
         let path = Path::new(name);
         let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        (plain && path.starts_with(EXPERIMENTS)).then(|| self.data_dir.join(path))
+        (plain && path.starts_with(EXPERIMENTS_DIR)).then(|| self.data_dir.join(path))
     }
 
     /// Reads a file that a client named. Blocks.

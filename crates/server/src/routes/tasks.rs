@@ -7,16 +7,15 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use experiment::{IMAGE_NAMES, read_evolution};
+use experiment::directory::design_state_name;
+use experiment::{IMAGE_NAMES, directory_name, file_place, read_evolution, read_summary};
 use model::Language;
 use serde_json::{Map, Value, json};
 use tasks::{Status, Task};
 
 use crate::intake::{self, Texts};
-use crate::jobs::dir_name;
 use crate::problem::ApiError;
 use crate::request::{RawBody, blocking, json_text, language, query_number};
-use crate::routes::experiments::read_json;
 use crate::routes::page::content_type;
 use crate::state::AppState;
 
@@ -28,8 +27,6 @@ const LISTED: u64 = 1000;
 const LIST_PAGE: usize = 100;
 /// Events of one answer at most.
 const EVENTS: u64 = 1000;
-
-const FILES: [&str; 3] = ["evolution_trace.csv", "summary.json", "report.md"];
 
 /// `POST /api/tasks`
 pub(crate) async fn create(
@@ -132,11 +129,7 @@ pub(crate) async fn result(
 ) -> Result<Json<Value>, ApiError> {
     let task = state.engine().task(&id).await?;
     let (name, dir) = finished_dir(&state, &task)?;
-    let (summary, evolution) = blocking(move || {
-        let summary = read_json(&dir.join("summary.json")).unwrap_or_else(|| json!({}));
-        (summary, read_evolution(&dir))
-    })
-    .await?;
+    let (summary, evolution) = blocking(move || (read_summary(&dir), read_evolution(&dir))).await?;
     let typed: Vec<Value> = evolution.iter().map(typed_row).collect();
     Ok(Json(json!({
         "task_id": task.id,
@@ -157,9 +150,8 @@ pub(crate) async fn iteration(
     let task = state.engine().task(&id).await?;
     let missing = || ApiError::new(StatusCode::NOT_FOUND, "iteration_not_found", "Iteration not found");
     let number: u32 = number.parse().map_err(|_| missing())?;
-    let dir = state.paths().data_dir().join(dir_name(&task.created_at, &task.id));
-    let text =
-        blocking(move || std::fs::read(dir.join(format!("design_state_iter_{number:02}.json")))).await?;
+    let dir = state.paths().data_dir().join(directory_name(&task.created_at, &task.id));
+    let text = blocking(move || std::fs::read(dir.join(design_state_name(number)))).await?;
     Ok(json_text(text.map_err(|_| missing())?).into_response())
 }
 
@@ -172,8 +164,8 @@ pub(crate) async fn visualization(
         || ApiError::new(StatusCode::NOT_FOUND, "visualization_not_found", "Visualization not found");
     let task = state.engine().task(&id).await?;
     let (_, dir) = finished_dir(&state, &task)?;
-    let name = IMAGE_NAMES.into_iter().find(|known| *known == name).ok_or_else(missing)?;
-    send_file(dir.join("visualizations").join(name), name, missing).await
+    let place = file_place(&name).filter(|_| IMAGE_NAMES.contains(&name.as_str())).ok_or_else(missing)?;
+    send_file(dir.join(place), &name, missing).await
 }
 
 /// `GET /api/tasks/{id}/files/{name}`: the files of the result directory, by a
@@ -185,14 +177,8 @@ pub(crate) async fn file(
     let missing = || ApiError::new(StatusCode::NOT_FOUND, "file_not_found", "File not found");
     let task = state.engine().task(&id).await?;
     let (_, dir) = finished_dir(&state, &task)?;
-    let path = if IMAGE_NAMES.contains(&name.as_str()) {
-        dir.join("visualizations").join(&name)
-    } else if FILES.contains(&name.as_str()) || is_design_state(&name) {
-        dir.join(&name)
-    } else {
-        return Err(missing());
-    };
-    send_file(path, &name, missing).await
+    let place = file_place(&name).ok_or_else(missing)?;
+    send_file(dir.join(place), &name, missing).await
 }
 
 /// `POST /api/tasks/{id}/pause|resume|branch`, `DELETE /api/tasks/{id}`,
@@ -240,12 +226,6 @@ async fn send_file(
     Ok((headers, bytes).into_response())
 }
 
-fn is_design_state(name: &str) -> bool {
-    name.strip_prefix("design_state_iter_").and_then(|rest| rest.strip_suffix(".json")).is_some_and(
-        |number| (2..=5).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()),
-    )
-}
-
 /// A row with numbers and truth values instead of text.
 fn typed_row(row: &Map<String, Value>) -> Value {
     let typed = |value: &Value| match value.as_str() {
@@ -262,21 +242,6 @@ fn typed_row(row: &Map<String, Value>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_the_list_are_files() {
-        for name in ["design_state_iter_01.json", "design_state_iter_10000.json"] {
-            assert!(is_design_state(name), "{name}");
-        }
-        for name in [
-            "design_state_iter_.json",
-            "design_state_iter_1.json",
-            "design_state_iter_../../x.json",
-            "design_state_iter_01.json/",
-        ] {
-            assert!(!is_design_state(name), "{name}");
-        }
-    }
 
     #[test]
     fn a_typed_row_has_numbers_and_truth_values() {

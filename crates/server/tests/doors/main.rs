@@ -1,0 +1,12 @@
+//! The doors from outside: a real server on a free port, spoken to over HTTP
+//! and Socket.IO as clients do.
+
+mod harness;
+
+mod document;
+mod follow;
+mod page;
+mod refuse;
+mod rest;
+mod run;
+mod socket;

@@ -1,0 +1,366 @@
+//! What must not work, each with a clear answer and nothing lost.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{Server, small_bom, small_task, soon};
+
+/// The server must still work, and no task have come of it.
+async fn unharmed(server: &Server) {
+    assert_eq!(server.get("/api/health").await.status, 200);
+    assert_eq!(server.get("/api/tasks").await.json()["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_none_is_required() {
+    let server = Server::start().await;
+    for body in [
+        "",
+        "   ",
+        "{}",
+        "[]",
+        "null",
+        "\"\"",
+        "0",
+        "false",
+        "{\"bom_file\":",
+        "{\"max_iterations\": NaN}",
+        "\u{feff}",
+    ] {
+        let answer = server.request("POST", "/api/tasks", &[], body.as_bytes()).await;
+        assert_eq!(answer.refused(400), "body_required", "{body}");
+        assert_eq!(answer.json()["error"], "Request body is required", "{body}");
+    }
+    for body in ["[1]", "\"abc\"", "5", "true"] {
+        let answer = server.request("POST", "/api/tasks", &[], body.as_bytes()).await;
+        assert_eq!(answer.refused(400), "request.invalid", "{body}");
+    }
+    let answer = server.request("POST", "/api/tasks", &[], b"\xff\xfe").await;
+    assert_eq!(answer.refused(400), "body_required");
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_the_wrong_kind_or_range_are_named() {
+    let server = Server::start().await;
+    let cases = [
+        ("max_iterations", json!(0)),
+        ("max_iterations", json!(-1)),
+        ("max_iterations", json!(1e9)),
+        ("max_iterations", json!(10_001)),
+        ("max_iterations", json!("20")),
+        ("max_iterations", json!(1.5)),
+        ("max_iterations", json!([5])),
+        ("convergence_threshold", json!(-0.1)),
+        ("convergence_threshold", json!("0.1")),
+        ("convergence_threshold", json!({})),
+        ("seed", json!(-1)),
+        ("seed", json!(1.5)),
+        ("seed", json!("x")),
+        ("seed", json!(9_007_199_254_740_993u64)),
+        ("config_path", json!(5)),
+        ("config_path", json!("")),
+        ("constraints", json!([1])),
+    ];
+    for (key, value) in cases {
+        let mut body = json!({"bom": small_bom()});
+        body[key] = value.clone();
+        let answer = server.post("/api/tasks", &body).await;
+        assert_eq!(answer.refused(400), "request.invalid", "{key} {value}");
+        let problem = &answer.json()["problems"][0];
+        assert!(
+            problem["pointer"].as_str().is_some_and(|at| at.starts_with(&format!("/{key}"))),
+            "{problem}"
+        );
+        assert!(problem["found"].is_string() && problem["allowed"].is_string(), "{problem}");
+    }
+    // A number too large for JSON's readers is no number.
+    let text = r#"{"bom_file":"config/bom_example.json","convergence_threshold":1e999}"#;
+    let answer = server.request("POST", "/api/tasks", &[], text.as_bytes()).await;
+    assert_eq!(answer.refused(400), "body_required");
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_wrong_is_told_at_once() {
+    let server = Server::start().await;
+    let body = json!({"bom": [{"id": "a"}], "max_iterations": 0, "seed": -1, "config_path": "missing.yaml"});
+    let answer = server.post("/api/tasks", &body).await;
+    answer.refused(400);
+    let pointers: Vec<String> = answer.json()["problems"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|problem| problem["pointer"].as_str().expect("a pointer").to_owned())
+        .collect();
+    for expected in ["/max_iterations", "/seed", "/config_path", "/bom/0"] {
+        assert!(pointers.iter().any(|pointer| pointer.starts_with(expected)), "{expected}: {pointers:?}");
+    }
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_outside_and_missing_files_get_the_same_answer() {
+    let server = Server::start().await;
+    let outside = tempfile::tempdir().expect("a directory");
+    let secret = outside.path().join("secret.json");
+    std::fs::write(&secret, small_bom().to_string()).expect("written");
+    std::os::unix::fs::symlink(&secret, server.dir.path().join("link.json")).expect("a link");
+    std::os::unix::fs::symlink(outside.path(), server.dir.path().join("dir")).expect("a link");
+    let absolute = secret.to_str().expect("UTF-8");
+    let climb =
+        format!("../{}", absolute.trim_start_matches('/').split('/').skip(1).collect::<Vec<_>>().join("/"));
+    for name in [
+        "missing.json",
+        "../../etc/passwd.json",
+        "link.json",
+        "dir/secret.json",
+        absolute,
+        &climb,
+        "a\u{0}.json",
+    ] {
+        for (path, body) in
+            [("/api/tasks", json!({"bom_file": name})), ("/api/bom/validate", json!({"bom_file": name}))]
+        {
+            let answer = server.post(path, &body).await;
+            assert_eq!(answer.refused(400), "bom.file_missing", "{name}");
+            let text = answer.json()["error"].as_str().expect("a text").to_owned();
+            assert_eq!(text, format!("BOM文件不存在: {name}"));
+        }
+    }
+    for name in ["missing.yaml", "../../etc/passwd", "/etc/hostname", "boms.txt"] {
+        let answer = server.post("/api/tasks", &json!({"bom": small_bom(), "config_path": name})).await;
+        assert_eq!(answer.refused(400), "config.file_missing", "{name}");
+    }
+    for name in ["notes.txt", "msgalaxy.db", "README", ".json"] {
+        let answer = server.post("/api/tasks", &json!({"bom_file": name})).await;
+        assert_eq!(answer.refused(400), "bom.unsupported_format", "{name}");
+    }
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bom_that_cannot_be_used_becomes_no_task() {
+    let server = Server::start().await;
+    let part = |id: &str| json!({"id": id, "name": id, "dimensions": {"x": 50, "y": 50, "z": 50}, "mass": 1, "power": 1, "category": "c"});
+    let mut twice = part("a");
+    twice["quantity"] = json!(2);
+    let cases = [
+        (json!([]), "bom.invalid"),
+        (json!({"components": []}), "bom.invalid"),
+        (json!({"parts": []}), "bom.no_components"),
+        (json!([part("a"), part("a")]), "bom.invalid"),
+        (json!([twice, part("a_01")]), "bom.invalid"),
+        (json!([{"id": "a"}]), "bom.invalid"),
+    ];
+    for (bom, code) in cases {
+        let answer = server.post("/api/tasks", &json!({"bom": bom})).await;
+        assert_eq!(answer.refused(400), code, "{bom}");
+        assert!(answer.json()["problems"].as_array().is_some_and(|list| !list.is_empty()), "{bom}");
+    }
+    std::fs::write(server.dir.path().join("broken.json"), "{\"components\": [").expect("written");
+    assert_eq!(
+        server.post("/api/tasks", &json!({"bom_file": "broken.json"})).await.refused(400),
+        "bom.syntax"
+    );
+    let answer = server.post("/api/tasks", &json!({"max_iterations": 3})).await;
+    assert_eq!(answer.refused(400), "request.invalid");
+    assert_eq!(answer.json()["problems"][0]["code"], "request.bom_required");
+    let both = json!({"bom": small_bom(), "bom_file": "config/bom_example.json"});
+    assert_eq!(server.post("/api/tasks", &both).await.json()["problems"][0]["code"], "request.conflict");
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_with_components_needs_no_bom() {
+    let server = Server::start().await;
+    let yaml = "geometry:\n  components:\n    - {id: a, dims_mm: [50, 50, 50], mass_kg: 1, power_w: 2, category: power}\n    - {id: b, dims_mm: [60, 50, 50], mass_kg: 1, power_w: 2, category: payload}\noptimization: {max_iterations: 2, convergence_threshold: 0}\n";
+    std::fs::write(server.dir.path().join("own.yaml"), yaml).expect("written");
+    let id = server.create(&json!({"config_path": "own.yaml"})).await;
+    let task = server.finished(&id).await;
+    assert_eq!(
+        (&task["status"], &task["result"]["final_iteration"]),
+        (&json!("completed"), &json!(2)),
+        "{task}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_impossible_but_well_formed_runs_and_is_called_infeasible() {
+    let server = Server::start().await;
+    let mut bom = small_bom();
+    bom["components"][0]["dimensions"]["x"] = json!(3000);
+    let answer = server.post("/api/tasks", &json!({"bom": bom, "max_iterations": 2})).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let warnings = answer.json()["warnings"].as_array().expect("warnings").clone();
+    assert!(warnings.iter().any(|warning| warning["code"] == "envelope.component_too_large"), "{warnings:?}");
+    let task = server.finished(answer.json()["task_id"].as_str().expect("an id")).await;
+    assert_eq!(task["status"], "completed", "{task}");
+    assert_eq!((&task["result"]["feasible"], &task["result"]["num_components"]), (&json!(false), &json!(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_50_mb_is_too_large_and_gets_its_answer() {
+    let server = Server::start().await;
+    let body = vec![b' '; 50 << 20];
+    for path in ["/api/tasks", "/api/boms?filename=a.json", "/api/bom/validate"] {
+        assert_eq!(server.request("POST", path, &[], &body).await.refused(413), "body_too_large", "{path}");
+    }
+    let mut bom = small_bom();
+    bom["description"] = json!("x".repeat(2 << 20));
+    assert_eq!(server.post("/api/tasks", &json!({"bom": bom})).await.refused(413), "body_too_large");
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_times_out() {
+    let server = Server::start_with(|settings, _| settings.limits.body_timeout_s = 1).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let head = format!(
+        "POST /api/tasks HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{{",
+        server.address
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    soon("answer", stream.read_to_end(&mut answer)).await.expect("an answer");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"request_timeout\""),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_tasks_routes_and_methods_are_json() {
+    let server = Server::start().await;
+    let long = "x".repeat(5000);
+    for id in ["nope", "01a20c2f-101f-747a-9350-3b63904ce657", "%00", "..", "'%20OR%201=1", &long] {
+        for rest in [
+            "",
+            "/result",
+            "/events",
+            "/iterations/1",
+            "/visualizations/thermal_heatmap.png",
+            "/files/report.md",
+        ] {
+            let answer = server.get(&format!("/api/tasks/{id}{rest}")).await;
+            let code = answer.refused(404);
+            assert!(code == "task_not_found" || code == "not_found", "{id}{rest}: {code}");
+        }
+    }
+    assert_eq!(server.get("/api/tasks/nope").await.json()["error"], "Task not found");
+    assert_eq!(server.post("/api/tasks/nope/cancel", &json!({})).await.refused(404), "task_not_found");
+    for path in ["/api", "/api/", "/api/nope", "/nope", "/api/tasks/a/b/c", "/assets/../Cargo.toml"] {
+        assert_eq!(server.get(path).await.refused(404), "not_found", "{path}");
+    }
+    for (method, path) in [
+        ("PUT", "/api/tasks"),
+        ("DELETE", "/api/health"),
+        ("POST", "/api/experiments"),
+        ("PATCH", "/api/tasks/x"),
+    ] {
+        let answer = server.request(method, path, &[], b"").await;
+        assert_eq!(answer.refused(405), "method_not_allowed", "{method} {path}");
+        assert!(answer.header("allow").is_some(), "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_out_of_range_are_refused() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(1)).await;
+    let events = format!("/api/tasks/{id}/events");
+    for query in ["?limit=0", "?limit=1001", "?limit=x", "?after=-1", "?after=1.5", "?after="] {
+        assert_eq!(server.get(&format!("{events}{query}")).await.refused(400), "invalid_query", "{query}");
+    }
+    for query in ["?limit=0", "?limit=100000", "?limit="] {
+        assert_eq!(server.get(&format!("/api/tasks{query}")).await.refused(400), "invalid_query", "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_and_the_uploads_have_limits() {
+    let server = Server::start_with(|settings, _| {
+        settings.workers = 1;
+        settings.limits.queued_tasks = 2;
+        settings.limits.uploaded_boms = 1;
+    })
+    .await;
+    let first = server.create(&small_task(10_000)).await;
+    let second = server.create(&small_task(10_000)).await;
+    assert_eq!(server.post("/api/tasks", &small_task(1)).await.refused(503), "queue_full");
+    server.post(&format!("/api/tasks/{second}/cancel"), &json!({})).await;
+    let third = server.create(&small_task(1)).await;
+    server.post(&format!("/api/tasks/{first}/cancel"), &json!({})).await;
+    assert_eq!(server.finished(&third).await["status"], "completed");
+
+    let upload = async |bom: &Value| {
+        server.request("POST", "/api/boms?filename=a.json", &[], bom.to_string().as_bytes()).await
+    };
+    assert_eq!(upload(&small_bom()).await.status, 201);
+    assert_eq!(upload(&json!({"parts": 1})).await.refused(400), "bom.no_components");
+    assert_eq!(upload(&json!([])).await.refused(507), "uploads_full");
+    let untyped = server.request("POST", "/api/boms", &[], b"{}").await;
+    assert_eq!(untyped.refused(400), "bom.format_required");
+    let unknown = server.request("POST", "/api/boms?filename=a.exe", &[], b"{}").await;
+    assert_eq!(unknown.refused(400), "bom.unsupported_format");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validation_asks_for_a_file() {
+    let server = Server::start().await;
+    for body in ["{}", "", "{\"bom_file\": null}", "{\"bom_file\": \"\"}", "[", "[]", "5"] {
+        let answer = server.request("POST", "/api/bom/validate", &[], body.as_bytes()).await;
+        assert_eq!(answer.refused(400), "bom_file_required", "{body}");
+        assert_eq!(answer.json()["error"], "bom_file is required");
+    }
+    assert_eq!(
+        server.post("/api/bom/validate", &json!({"bom_file": 5})).await.refused(400),
+        "request.invalid"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_turned_away_at_the_door() {
+    let server = Server::start().await;
+    let body = small_task(1).to_string();
+    let post =
+        async |headers: &[(&str, &str)]| server.request("POST", "/api/tasks", headers, body.as_bytes()).await;
+    assert_eq!(post(&[("origin", "https://evil.example")]).await.refused(403), "origin_not_allowed");
+    assert_eq!(post(&[("host", "evil.example")]).await.refused(403), "host_not_allowed");
+    assert_eq!(post(&[("x-forwarded-for", "1.2.3.4")]).await.refused(403), "forwarded_not_allowed");
+    let socket = server
+        .request("GET", "/socket.io/?EIO=4&transport=polling", &[("origin", "https://evil.example")], b"")
+        .await;
+    assert_eq!(socket.refused(403), "origin_not_allowed");
+    unharmed(&server).await;
+
+    let file_page = server.request("GET", "/api/tasks", &[("origin", "null")], b"").await;
+    assert_eq!(file_page.header("access-control-allow-origin"), Some("null"));
+    let stranger = server.request("GET", "/api/tasks", &[("origin", "https://evil.example")], b"").await;
+    assert_eq!(stranger.header("access-control-allow-origin"), None);
+    let headers = [
+        ("origin", "http://localhost:3000"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "content-type"),
+    ];
+    let preflight = server.request("OPTIONS", "/api/tasks", &headers, b"").await;
+    assert_eq!(preflight.status, 200);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some("http://localhost:3000"));
+    assert!(preflight.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(preflight.header("access-control-allow-credentials"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_served_beyond_this_machine_without_a_word_from_the_operator() {
+    let settings =
+        server::Settings { listen: "0.0.0.0:0".parse().expect("an address"), ..server::Settings::default() };
+    let refusal = server::check(&settings).expect_err("refused");
+    assert!(refusal.to_string().contains("--insecure-no-auth"), "{refusal}");
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a free port");
+    let (ready, _) = tokio::sync::oneshot::channel();
+    let outcome = soon("refusal", server::run(settings, listener, ready, std::future::pending())).await;
+    assert!(matches!(outcome, Err(server::Error::NoAuth { .. })));
+}

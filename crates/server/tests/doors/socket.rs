@@ -1,0 +1,182 @@
+//! The wire: namespaces, malformed packets, acknowledgements, polling.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, small_task};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_namespaces_are_refused_and_the_root_is_accepted() {
+    let server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    client.send("40/other,").await;
+    assert_eq!(client.next().await, "44/other,{\"message\":\"Invalid namespace\"}");
+    client.send("40").await;
+    assert!(client.next().await.starts_with("40{\"sid\":"));
+    client.send("40/tasks,{\"token\":\"ignored\"}").await;
+    assert!(client.next().await.starts_with("40/tasks,{\"sid\":"));
+    assert!(client.next().await.starts_with("42/tasks,[\"connected\""));
+    // Left and joined again.
+    client.send("41/tasks,").await;
+    client.send("40/tasks,").await;
+    assert!(client.next().await.starts_with("40/tasks,{\"sid\":"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_packets_are_answered_and_nothing_breaks() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(2)).await;
+    server.finished(&id).await;
+    let mut client = Client::connect(&server).await;
+    let cases = [
+        ("42/tasks,[\"subscribe\"]", "task_id_required"),
+        ("42/tasks,[\"subscribe\",null]", "task_id_required"),
+        ("42/tasks,[\"subscribe\",\"abc\"]", "task_id_required"),
+        ("42/tasks,[\"subscribe\",{\"task_id\":7}]", "invalid_task_id"),
+        ("42/tasks,[\"subscribe\",{\"task_id\":\"nope\"}]", "task_not_found"),
+        ("42/tasks,[\"subscribe\",{\"task_id\":\"nope\",\"after_seq\":-1}]", "invalid_after_seq"),
+        ("42/tasks,[\"unsubscribe\"]", "task_id_required"),
+        ("42/tasks,[\"dance\",1]", "unknown_event"),
+        ("42/tasks,[]", "malformed_packet"),
+        ("42/tasks,{\"a\":1}", "malformed_packet"),
+        ("42/tasks,[\"subscribe\",{", "malformed_packet"),
+        ("42/tasks,", "malformed_packet"),
+        ("4", "malformed_packet"),
+        ("49", "malformed_packet"),
+        ("452-/tasks,[\"subscribe\",{\"_placeholder\":true,\"num\":0}]", "binary_not_supported"),
+    ];
+    for (packet, code) in cases {
+        client.send(packet).await;
+        let (name, answer) = client.event().await;
+        assert_eq!((name.as_str(), &answer["code"]), ("error", &json!(code)), "{packet}");
+        assert!(answer["message"].as_str().is_some_and(|text| !text.is_empty()), "{packet}");
+    }
+    // The two attachments that were announced belong to the refused packet.
+    client.send_binary(b"one").await;
+    client.send_binary(b"two").await;
+    client.send_binary(b"three").await;
+    assert_eq!(client.event().await.1["code"], "malformed_packet");
+    client.subscribe(&id).await;
+    assert_eq!(client.updates_to_the_end().await.last().expect("an end")["data"]["status"], "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_did_not_join_gets_no_events() {
+    let server = Server::start().await;
+    let mut client = Client::open(&server).await;
+    client.send("42/tasks,[\"subscribe\",{}]").await;
+    assert!(client.next().await.starts_with("44/tasks,{\"message\":"));
+    client.send("42/elsewhere,[\"subscribe\",{}]").await;
+    assert_eq!(client.next().await, "44/elsewhere,{\"message\":\"Invalid namespace\"}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_carries_the_answer_after_the_event() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(1)).await;
+    server.finished(&id).await;
+    let mut client = Client::connect(&server).await;
+    client.send(&format!("42/tasks,7[\"subscribe\",{{\"task_id\":\"{id}\"}}]")).await;
+    let (name, answer) = client.event().await;
+    assert_eq!(name, "subscribed");
+    for key in ["task_id", "message", "head_seq", "log_id", "mode", "from", "to"] {
+        assert!(!answer[key].is_null(), "{key}: {answer}");
+    }
+    assert_eq!(answer["message"], format!("Subscribed to task {id}"));
+    let ack = client.next().await;
+    let ack: Value =
+        serde_json::from_str(ack.strip_prefix("43/tasks,7").expect("an acknowledgement")).expect("JSON");
+    assert_eq!(ack, json!([answer]));
+    client.updates_to_the_end().await;
+
+    client.send("42/tasks,8[\"subscribe\",{}]").await;
+    let (name, answer) = client.event().await;
+    assert_eq!((name.as_str(), &answer["message"]), ("error", &json!("task_id is required")));
+    assert_eq!(client.next().await, format!("43/tasks,8[{answer}]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_too_large_end_their_connection_only() {
+    let server = Server::start().await;
+    let mut other = Client::connect(&server).await;
+    let mut client = Client::connect(&server).await;
+    client.send(&format!("42/tasks,[\"subscribe\",\"{}\"]", "x".repeat(1_100_000))).await;
+    assert!(client.ended().await);
+    other.heard_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_in_one_breath_are_answered_in_order() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server).await;
+    for number in 0..500 {
+        client.send(&format!("42/tasks,{number}[\"subscribe\",{{\"task_id\":\"t{number}\"}}]")).await;
+    }
+    for number in 0..500 {
+        let (_, answer) = client.event().await;
+        assert_eq!(answer["task_id"], format!("t{number}"));
+        assert!(client.next().await.starts_with(&format!("43/tasks,{number}[")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_refused() {
+    let server = Server::start_with(|settings, _| settings.limits.connections = 1).await;
+    let mut first = Client::connect(&server).await;
+    let mut second = Client::open(&server).await;
+    second.send("40/tasks,").await;
+    assert_eq!(second.next().await, "44/tasks,{\"message\":\"Too many connections\"}");
+    assert!(second.ended().await);
+    first.heard_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handshake_is_the_contract_s() {
+    let server = Server::start().await;
+    let answer = server.get("/socket.io/?EIO=4&transport=polling").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=UTF-8")));
+    let open: Value =
+        serde_json::from_str(answer.text().strip_prefix('0').expect("an open packet")).expect("JSON");
+    assert_eq!(open["upgrades"], json!(["websocket"]));
+    assert_eq!(
+        (&open["pingInterval"], &open["pingTimeout"], &open["maxPayload"]),
+        (&json!(25_000), &json!(20_000), &json!(1_000_000))
+    );
+    for query in [
+        "EIO=3&transport=polling",
+        "transport=polling",
+        "EIO=4&transport=polling&sid=unknown",
+        "EIO=4&transport=carrier",
+    ] {
+        assert_eq!(server.get(&format!("/socket.io/?{query}")).await.status, 400, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polling_answer_carries_at_most_sixteen_packets() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(40)).await;
+    let head = server.finished(&id).await["head_seq"].as_u64().expect("a seq");
+    let open = server.get("/socket.io/?EIO=4&transport=polling").await.text();
+    let open: Value = serde_json::from_str(&open[1..]).expect("JSON");
+    let url = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    let said = format!("40/tasks,\u{1e}42/tasks,[\"subscribe\",{{\"task_id\":\"{id}\"}}]");
+    let posted = server.request("POST", &url, &[], said.as_bytes()).await;
+    assert_eq!((posted.status, posted.text().to_lowercase().as_str()), (200, "ok"));
+    let mut seqs = Vec::new();
+    while seqs.len() < head as usize {
+        let answer = server.get(&url).await.text();
+        let packets: Vec<&str> = answer.split('\u{1e}').collect();
+        assert!(packets.len() <= 16, "{} packets", packets.len());
+        if packets.contains(&"2") {
+            server.request("POST", &url, &[], b"3").await;
+        }
+        for packet in packets {
+            if let Some(body) = packet.strip_prefix("42/tasks,[\"task_update\",") {
+                let update: Value =
+                    serde_json::from_str(body.strip_suffix(']').expect("an array")).expect("JSON");
+                seqs.push(update["seq"].as_u64().expect("a seq"));
+            }
+        }
+    }
+    assert_eq!(seqs, (1..=head).collect::<Vec<_>>());
+}
