@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import socketio
-from socketio.exceptions import ConnectionError as SocketConnectionError
 from socketio.exceptions import SocketIOError
 
 from msgalaxy.delivery import Stream, Update
@@ -200,7 +199,8 @@ class TaskWebSocketClient:
             try:
                 self._dial()
                 logger.info("connected again to %s", self.server_url)
-            except (SocketConnectionError, ValueError, OSError) as error:
+            except Exception as error:
+                # Whatever answers there now (a proxy's page, half a server): it is tried again.
                 failures = min(failures + 1, 16)
                 logger.debug("no connection to %s yet: %s", self.server_url, error)
         if not self._open:
