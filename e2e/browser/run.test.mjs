@@ -84,8 +84,8 @@ test('a reload in the middle comes back to the run', async () => {
 });
 
 test('a killed server: the page says so, and has everything once when it is back', async () => {
-  const { page, faults, close } = await open(browser, `${server.url}/#/tasks/${await server.create({ ...LONG, seed: 6 })}`);
-  await waitForIteration(page, 3);
+  const { page, faults, close } = await open(browser, `${server.url}/#/tasks/${await server.create({ ...LONG, max_iterations: 60, seed: 6 })}`);
+  await waitForIteration(page, 1);
   await page.locator('[data-testid=connection][data-phase=connected]').waitFor();
   await server.end('SIGKILL');
   await page.locator('[data-testid=connection][data-phase=reconnecting]').waitFor();
