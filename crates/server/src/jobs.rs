@@ -7,7 +7,7 @@
 //! in one commit, then the message about the images.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use experiment::{Control as RunControl, Evaluation, Hooks, RunRequest, Settings};
@@ -15,6 +15,7 @@ use model::{Problem, Satellite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tasks::{Control, Engine, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
+use tokio::sync::watch;
 
 /// Pause between two fractional `progress` events of one long iteration.
 const FRACTION_PAUSE: Duration = Duration::from_secs(1);
@@ -30,11 +31,31 @@ pub(crate) struct Spec {
     pub(crate) warnings: Vec<Problem>,
 }
 
-/// Runs tasks whose results go under `data_dir`. `engine` is filled once the
-/// engine, which needs this function to start, stands.
-pub(crate) fn job(data_dir: PathBuf, engine: Arc<OnceLock<Engine>>) -> JobFunction {
+/// The engine, for the jobs that it needs to start. Jobs wait until it is
+/// there. Forgotten at the end, or engine and jobs would keep each other alive.
+pub(crate) struct KnownEngine(watch::Sender<Option<Engine>>);
+
+impl KnownEngine {
+    pub(crate) fn unknown() -> Self {
+        KnownEngine(watch::Sender::new(None))
+    }
+
+    pub(crate) fn set(&self, engine: Engine) {
+        self.0.send_replace(Some(engine));
+    }
+}
+
+impl Drop for KnownEngine {
+    fn drop(&mut self) {
+        self.0.send_replace(None);
+    }
+}
+
+/// Runs tasks whose results go under `data_dir`.
+pub(crate) fn job(data_dir: PathBuf, known: &KnownEngine) -> JobFunction {
+    let engine = known.0.subscribe();
     Arc::new(move |context: &JobContext| {
-        let told = told_so_far(context, &engine);
+        let told = told_so_far(context, engine.clone());
         run(context, &data_dir, told)
     })
 }
@@ -59,12 +80,15 @@ impl Told {
     }
 }
 
-fn told_so_far(context: &JobContext, engine: &OnceLock<Engine>) -> Told {
-    // A worker may be quicker than the one who opened the engine.
-    let engine = engine.wait();
+fn told_so_far(context: &JobContext, mut known: watch::Receiver<Option<Engine>>) -> Told {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Told::default() };
-    let task = runtime.block_on(engine.task(&context.task_id));
-    task.map(|task| Told::new(task.progress.as_ref())).unwrap_or_default()
+    runtime.block_on(async {
+        // A worker may be quicker than the one who opened the engine.
+        let engine = known.wait_for(Option::is_some).await.ok().and_then(|engine| engine.clone());
+        let Some(engine) = engine else { return Told::default() };
+        let task = engine.task(&context.task_id).await;
+        task.map(|task| Told::new(task.progress.as_ref())).unwrap_or_default()
+    })
 }
 
 fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<JobSuccess, JobFailure> {
@@ -310,11 +334,11 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn heat_that_nothing_radiates_fails_the_task_with_its_cause() {
         let dir = tempfile::tempdir().expect("a directory");
-        let known_engine = Arc::new(OnceLock::new());
+        let known = KnownEngine::unknown();
         let settings = tasks::EngineSettings::sqlite(&dir.path().join("tasks.db"));
-        let job = job(dir.path().to_owned(), known_engine.clone());
+        let job = job(dir.path().to_owned(), &known);
         let engine = Engine::open(settings, job).await.expect("an engine");
-        let _ = known_engine.set(engine.clone());
+        known.set(engine.clone());
         let mut satellite = satellite();
         satellite.panels.iter_mut().for_each(|panel| panel.outer_emissivity = 0.0);
         let settings = Settings { max_iterations: 2, convergence_threshold: 0.0, seed: 0 };

@@ -3,7 +3,6 @@
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
@@ -13,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::jobs;
+use crate::jobs::{self, KnownEngine};
 use crate::paths::Paths;
 use crate::routes;
 use crate::state::AppState;
@@ -71,8 +70,8 @@ pub async fn run(
     let data_dir = |source| Error::DataDir { path: settings.data_dir.clone(), source };
     let paths = Paths::open(&settings).map_err(data_dir)?;
 
-    let known_engine = Arc::new(OnceLock::new());
-    let job = jobs::job(paths.data_dir().to_owned(), known_engine.clone());
+    let known = KnownEngine::unknown();
+    let job = jobs::job(paths.data_dir().to_owned(), &known);
     let engine_settings = EngineSettings {
         workers: settings.workers,
         lease: LEASE,
@@ -81,8 +80,8 @@ pub async fn run(
         ..EngineSettings::sqlite(&paths.data_dir().join(STORE))
     };
     let engine = Engine::open(engine_settings, job).await?;
-    // Jobs wait for this: a resumed one asks what clients were already told.
-    let _ = known_engine.set(engine.clone());
+    // A resumed job asks what clients were already told.
+    known.set(engine.clone());
 
     let address = settings.listen;
     let grace = settings.limits.shutdown();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, small_task};
+use crate::harness::{Client, Server, is_final, small_task};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_hears_of_a_task_they_did_not_subscribe_to() {
@@ -145,7 +145,10 @@ async fn one_connection_follows_several_tasks_each_in_order() {
         let seq = next.get_mut(body["task_id"].as_str().expect("an id")).expect("one of ours");
         assert_eq!(body["seq"], *seq, "{body}");
         *seq += 1;
-        ended += usize::from(body["data"]["status"] == "completed");
+        if is_final(&body) {
+            assert_eq!(body["data"]["status"], "completed", "{body}");
+            ended += 1;
+        }
     }
 }
 
@@ -184,7 +187,7 @@ async fn legacy_broadcast_tells_everybody_everything_once() {
     loop {
         let (name, body) = subscriber.event().await;
         if name == "task_update" {
-            let last = body["data"]["status"] == "completed";
+            let last = is_final(&body);
             heard.push(body);
             if last {
                 break;

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -11,6 +12,7 @@ use server::Settings;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -30,10 +32,20 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// A running server with a data directory of its own.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     settings: Settings,
     stop: Option<oneshot::Sender<()>>,
-    served: JoinHandle<Result<(), server::Error>>,
+    served: Option<JoinHandle<Result<(), server::Error>>>,
+    /// Of its own, so that its end is the end of everything the server started.
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Server {
@@ -47,32 +59,38 @@ impl Server {
         let mut settings = Settings { data_dir: dir.path().to_owned(), ..Settings::default() };
         settings.limits.shutdown_s = 5;
         prepare(&mut settings, dir.path());
-        Server::serve(settings, dir).await
+        Server::serve(settings, Arc::new(dir)).await
     }
 
-    async fn serve(settings: Settings, dir: TempDir) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    async fn serve(settings: Settings, dir: Arc<TempDir>) -> Server {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let bound = runtime.spawn(TcpListener::bind("127.0.0.1:0"));
+        let listener = bound.await.expect("no panic").expect("a free port");
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(server::run(settings.clone(), listener, ready, shutdown));
+        let served = runtime.spawn(server::run(settings.clone(), listener, ready, shutdown));
         let address = soon("start", is_ready).await.expect("the server starts");
-        Server { address, dir, settings, stop: Some(stop), served }
+        let (stop, served) = (Some(stop), Some(served));
+        Server { address, dir, settings, stop, served, runtime: Some(runtime) }
     }
 
     /// Stops, and starts again on the same data.
-    pub(crate) async fn restart(self) -> Server {
-        let (settings, dir) = self.stop().await;
-        Server::serve(settings, dir).await
+    pub(crate) async fn restart(mut self) -> Server {
+        self.stop().await;
+        Server::serve(self.settings.clone(), self.dir.clone()).await
     }
 
     /// Stops as an operator would.
-    pub(crate) async fn stop(mut self) -> (Settings, TempDir) {
+    pub(crate) async fn stop(&mut self) {
         let _ = self.stop.take().expect("stopped once").send(());
-        soon("stop", self.served).await.expect("no panic").expect("no error");
-        (self.settings, self.dir)
+        let served = self.served.take().expect("stopped once");
+        soon("stop", served).await.expect("no panic").expect("no error");
+        let runtime = self.runtime.take().expect("stopped once");
+        let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE));
+        ended.await.expect("everything ends");
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -84,7 +102,13 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             head.push_str(&format!("host: {}\r\n", self.address));
@@ -271,10 +295,7 @@ impl Client {
         let mut updates = Vec::new();
         loop {
             let update = self.update().await;
-            let last = update["event_type"] == "status_change"
-                && ["completed", "failed", "cancelled"]
-                    .iter()
-                    .any(|status| update["data"]["status"] == *status);
+            let last = is_final(&update);
             updates.push(update);
             if last {
                 return updates;
@@ -298,6 +319,13 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether this update ends its task.
+pub(crate) fn is_final(update: &Value) -> bool {
+    let status = &update["data"]["status"];
+    update["event_type"] == "status_change"
+        && ["completed", "failed", "cancelled"].iter().any(|end| status == end)
 }
 
 /// Two units in an envelope that leaves room; quickly solved.
