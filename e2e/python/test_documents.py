@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -65,8 +66,9 @@ def test_python_example(text: str, server: Server, scratch: Path) -> None:
 
 @pytest.mark.parametrize("text", [*examples("sh"), *examples("bash")])
 def test_shell_example(text: str, server: Server, scratch: Path) -> None:
+    assert not re.search(r">\s*/", text), "an example must not write outside its directory"
     search = [str(program().parent), str(Path(sys.executable).parent), os.environ["PATH"]]
-    env = {**os.environ, "PATH": os.pathsep.join(search), "BASE": server.url}
+    env = {**os.environ, "PATH": os.pathsep.join(search), "HOME": str(scratch)}
     lines = []
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
@@ -84,6 +86,19 @@ def test_shell_example(text: str, server: Server, scratch: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("text", examples("text"))
+def test_a_synopsis_names_options_that_exist(text: str) -> None:
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] != ["msgalaxy"]:
+            continue
+        verbs = list(itertools.takewhile(lambda word: re.fullmatch("[a-z]+", word), words[1:]))
+        help = run([program(), *verbs, "--help"])
+        assert help.returncode == 0, help.stderr
+        for option in re.findall(r"--[a-z-]+", line.split("#")[0]):
+            assert option in help.stdout, f"{option} of: {line}"
 
 
 def test_the_quick_start_is_short_and_runs(server: Server, scratch: Path) -> None:
