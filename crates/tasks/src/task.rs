@@ -181,6 +181,26 @@ mod tests {
     }
 
     #[test]
+    fn the_cases_that_clients_share_fold_alike() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol/folds");
+        let mut cases = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let case: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let mut task: Task = serde_json::from_value(case["task"].clone()).unwrap();
+            for event in case["events"].as_array().unwrap() {
+                task.apply(&serde_json::from_value(event.clone()).unwrap());
+            }
+            assert_eq!(serde_json::to_value(task).unwrap(), case["expected"], "{}", path.display());
+            cases += 1;
+        }
+        assert!(cases >= 6, "{cases} cases");
+    }
+
+    #[test]
     fn an_error_changes_the_task_only_with_the_status_that_follows_it() {
         let mut task = Task::before_first_event("t", Value::Null);
         task.apply(&event(1, EventKind::StatusChange, json!({"status": "running"})));
