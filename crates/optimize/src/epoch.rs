@@ -13,9 +13,13 @@ use crate::straps::Straps;
 use crate::walker::{LADDER, Replica, Walker};
 
 /// Pieces of an epoch. Between two the replicas exchange temperatures, every
-/// temperature is put right by a full solve, and the observer is asked.
+/// temperature is put right by a full solve, and the observer is asked. At least
+/// 4 or 8, and so many that a piece of a large problem stays short: a proposal
+/// costs a fixed part and one that grows with the components.
 fn chunks(components: usize) -> usize {
-    if components < 20 { 4 } else { 8 }
+    let longest = 40_000 / (2 + components / 10);
+    let least = if components < 20 { 4 } else { 8 };
+    proposals(components).div_ceil(longest).max(least)
 }
 
 /// Moves that all replicas together propose in one epoch.
@@ -25,7 +29,7 @@ pub fn proposals_per_epoch(components: usize) -> usize {
 
 /// Proposals of one replica in one epoch.
 fn proposals(components: usize) -> usize {
-    1_000 + 500 * components
+    (1_000 + 500 * components).min(60_000)
 }
 
 /// What stays the same during a whole search.

@@ -11,8 +11,11 @@ use crate::state::{Ballast, State};
 
 /// Spots looked at on each mount of a component.
 const SPOT_TRIES: usize = 10;
-/// Constructions for each one that is kept.
-const RESTARTS: usize = 4;
+/// Constructions for each one that is kept. Their cost grows with the square of
+/// the components, so a large problem has to do with fewer.
+fn restarts(components: usize) -> usize {
+    if components <= 80 { 4 } else { 1 }
+}
 
 /// A first layout: the largest component first, each where it hurts least. Every
 /// component gets a placement; the ones that fit nowhere overlap.
@@ -224,7 +227,7 @@ impl Builder<'_, '_> {
 
 /// The best `count` of several constructions, best first.
 pub(crate) fn starts(problem: &Problem<'_>, ballast: &Ballast, seed: u64, count: usize) -> Vec<Layout> {
-    let mut layouts: Vec<(f64, Layout)> = (0..count * RESTARTS)
+    let mut layouts: Vec<(f64, Layout)> = (0..count * restarts(problem.len()))
         .into_par_iter()
         .map(|number| {
             let layout = construct(problem, ballast, &mut Random::new(seed, number as u64));

@@ -10,6 +10,9 @@ use crate::state::{Ballast, State};
 /// Temperatures of the replicas at the begin of an epoch, coldest first, in
 /// units of the energy: 1 is about the whole range of the objectives.
 pub(crate) const LADDER: [f64; 4] = [0.003, 0.015, 0.06, 0.25];
+/// Up to so many components the ladder holds as it is. With more, every one of
+/// them brings its share of disorder, so that the temperatures fall in proportion.
+const CALM_COMPONENTS: f64 = 12.0;
 /// What the temperatures have fallen to at an epoch's end.
 const COOLING: f64 = 0.05;
 /// Proposals between two looks for components that break something.
@@ -81,7 +84,8 @@ impl<'p> Walker<'p> {
 
     /// Temperature at a time of the epoch, 0 to 1.
     pub(crate) fn temperature(&self, time: f64) -> f64 {
-        LADDER[self.rung] * COOLING.powf(time)
+        let crowd = (CALM_COMPONENTS / self.problem.len() as f64).min(1.0);
+        LADDER[self.rung] * crowd * COOLING.powf(time)
     }
 
     /// Proposes `proposals` moves while the epoch's time goes from `from` to
