@@ -72,7 +72,7 @@ clean: ## Remove everything that was made
 	cargo clean --quiet
 
 dev-program: $(STAMPS)/page
-	cargo build --locked -p msgalaxy
+	cargo build --locked --workspace --bins
 
 # What the machine must have beside Rust and Node.
 $(STAMPS)/system: scripts/setup-system | $(STAMPS)
