@@ -28,7 +28,7 @@ export const en: Record<Key, string> = {
   'hero.text':
     'Pick a sample or bring your own BOM. Temperatures, clearances and center of mass are computed in every iteration, and the layout converges in front of you.',
   'hero.run': 'Run the sample',
-  'hero.hint': '2 components · up to 20 iterations · a few seconds',
+  'hero.hint': '25 components · up to 20 iterations · a few seconds',
   'samples.title': 'Sample BOMs',
   'samples.loading': 'Loading the samples…',
   'samples.empty': 'The server has no sample BOMs. Upload your own below.',

@@ -24,7 +24,7 @@ export const zh = {
   'hero.title': '从一份物料清单，到可行的卫星布局',
   'hero.text': '装得下、不过热、重心稳：选择示例或上传您的 BOM，每一次迭代的温度、间隙和质心都实时算出，布局就在眼前收敛。',
   'hero.run': '运行示例',
-  'hero.hint': '2 个组件 · 最多 20 次迭代 · 几秒完成',
+  'hero.hint': '25 个组件 · 最多 20 次迭代 · 几秒完成',
   'samples.title': '示例 BOM',
   'samples.loading': '正在读取示例…',
   'samples.empty': '服务器上没有示例 BOM。请在下方上传自己的 BOM。',

@@ -12,8 +12,8 @@ import { SampleArt } from './SampleArt';
 import { SettingsPanel } from './SettingsPanel';
 import { parsedSettings } from './settings';
 
-/** The first example, which the one primary button runs. */
-const FIRST = 'config/bom_example.json';
+/** What the one primary button runs: enough components that one sees them move. */
+const FIRST = 'examples/boms/smallsat_25.json';
 
 const boms = signal<BomEntry[] | null>(null);
 const failure = signal<unknown>(null);
