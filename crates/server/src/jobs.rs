@@ -15,6 +15,7 @@ use model::{Problem, Satellite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tasks::{Control, Engine, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Pause between two fractional `progress` events of one long iteration.
@@ -51,11 +52,13 @@ impl Drop for KnownEngine {
     }
 }
 
-/// Runs tasks whose results go under `data_dir`.
+/// Runs tasks whose results go under `data_dir`. Called inside the runtime that
+/// the engine runs in; jobs run on threads of their own.
 pub(crate) fn job(data_dir: PathBuf, known: &KnownEngine) -> JobFunction {
     let engine = known.0.subscribe();
+    let runtime = Handle::current();
     Arc::new(move |context: &JobContext| {
-        let told = told_so_far(context, engine.clone());
+        let told = told_so_far(context, &runtime, engine.clone());
         run(context, &data_dir, told)
     })
 }
@@ -80,8 +83,7 @@ impl Told {
     }
 }
 
-fn told_so_far(context: &JobContext, mut known: watch::Receiver<Option<Engine>>) -> Told {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Told::default() };
+fn told_so_far(context: &JobContext, runtime: &Handle, mut known: watch::Receiver<Option<Engine>>) -> Told {
     runtime.block_on(async {
         // A worker may be quicker than the one who opened the engine.
         let engine = known.wait_for(Option::is_some).await.ok().and_then(|engine| engine.clone());

@@ -88,7 +88,7 @@ pub async fn run(
     let draining = CancellationToken::new();
     let state = AppState::new(engine.clone(), settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
-    let serve = axum::serve(listener.tap_io(tune), routes::router(state))
+    let serve = axum::serve(listener.tap_io(tune), routes::router(state.clone()))
         .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
         .into_future();
     let mut serve = std::pin::pin!(serve);
@@ -104,6 +104,9 @@ pub async fn run(
                 engine.shutdown(grace).await;
                 stop_accepting.cancel();
                 draining.cancel();
+                let mut connections = state.connections().subscribe();
+                let ended = connections.wait_for(|count| *count == 0);
+                let _ = tokio::time::timeout(LAST_ANSWERS, ended).await;
             };
             let _ = tokio::join!(stop, tokio::time::timeout(grace + LAST_ANSWERS, &mut serve));
         }

@@ -6,7 +6,6 @@
 //! everything the client gets, so that order holds and a slow client slows
 //! nobody but itself.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use engineioxide::{Socket, Str, TransportType};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::packet::{self, Incoming, Malformed};
@@ -50,6 +50,9 @@ const ROOM_POLL: (Duration, Duration) = (Duration::from_millis(2), Duration::fro
 /// its timeout together.
 const STALL: Duration = Duration::from_secs(60);
 
+/// Time for the last packets when the server ends.
+const LAST_PACKETS: Duration = Duration::from_secs(1);
+
 /// The service that answers `/socket.io/`.
 pub(crate) type Door = EngineIoService<Handler>;
 
@@ -64,14 +67,12 @@ pub(crate) fn door(state: AppState) -> Door {
         .ws_max_frame_size(MAX_PAYLOAD)
         .max_buffer_size(QUEUE)
         .build();
-    let handler = Handler { state, connections: Arc::new(AtomicUsize::new(0)) };
-    EngineIoService::with_config(Arc::new(handler), config)
+    EngineIoService::with_config(Arc::new(Handler { state }), config)
 }
 
 /// Hands what the library hears to the connection's own task.
 pub(crate) struct Handler {
     state: AppState,
-    connections: Arc<AtomicUsize>,
 }
 
 /// Where a connection's packets wait; emptied when it ends.
@@ -122,7 +123,7 @@ impl EngineIoHandler for Handler {
     fn on_connect(self: Arc<Self>, socket: Connection) {
         let (sender, inbox) = mpsc::channel(self.state.settings().limits.waiting_messages + 1);
         socket.data.open(sender);
-        let place = Place::take(&self.connections);
+        let place = Place::take(&self.state);
         tokio::spawn(converse(socket, inbox, self.state.clone(), place));
     }
 
@@ -141,19 +142,24 @@ impl EngineIoHandler for Handler {
 
 /// One connection's share of the connection limit.
 struct Place {
-    connections: Arc<AtomicUsize>,
+    state: AppState,
     number: usize,
 }
 
 impl Place {
-    fn take(connections: &Arc<AtomicUsize>) -> Place {
-        Place { connections: connections.clone(), number: connections.fetch_add(1, Ordering::Relaxed) + 1 }
+    fn take(state: &AppState) -> Place {
+        let mut number = 0;
+        state.connections().send_modify(|count| {
+            *count += 1;
+            number = *count;
+        });
+        Place { state: state.clone(), number }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.state.connections().send_modify(|count| *count -= 1);
     }
 }
 
@@ -164,6 +170,7 @@ struct Gone;
 /// Writes to one client, never faster than it reads.
 struct Outbox {
     socket: Connection,
+    draining: CancellationToken,
     polling_burst: usize,
 }
 
@@ -187,7 +194,7 @@ impl Outbox {
                     return Ok(());
                 }
             }
-            if started.elapsed() > STALL {
+            if started.elapsed() > STALL || self.draining.is_cancelled() {
                 self.socket.close(DisconnectReason::TransportError);
                 return Err(Gone);
             }
@@ -228,7 +235,8 @@ struct Session {
 
 /// Serves one connection to its end.
 async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state: AppState, place: Place) {
-    let outbox = Outbox { socket: socket.clone(), polling_burst: POLLING_BURST };
+    let outbox =
+        Outbox { socket: socket.clone(), draining: state.draining().clone(), polling_burst: POLLING_BURST };
     let too_many = place.number > state.settings().limits.connections;
     let mut session = Session { state: state.clone(), outbox, tasks: None, root: false, attachments: 0 };
     let deadline = Instant::now() + CONNECT_TIMEOUT;
@@ -238,6 +246,8 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
             biased;
             () = state.draining().cancelled() => {
                 socket.close(DisconnectReason::ClosingServer);
+                // What is queued still goes out, to those who read it.
+                let _ = tokio::time::timeout(LAST_PACKETS, socket.closed()).await;
                 break;
             }
             inbound = inbox.recv() => match inbound {

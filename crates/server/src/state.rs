@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tasks::Engine;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
@@ -17,11 +18,12 @@ struct Inner {
     settings: Settings,
     paths: Paths,
     draining: CancellationToken,
+    connections: watch::Sender<usize>,
 }
 
 impl AppState {
     pub(crate) fn new(engine: Engine, settings: Settings, paths: Paths, draining: CancellationToken) -> Self {
-        AppState(Arc::new(Inner { engine, settings, paths, draining }))
+        AppState(Arc::new(Inner { engine, settings, paths, draining, connections: watch::Sender::new(0) }))
     }
 
     /// The task engine.
@@ -42,5 +44,10 @@ impl AppState {
     /// Cancelled when connections are to end.
     pub(crate) fn draining(&self) -> &CancellationToken {
         &self.0.draining
+    }
+
+    /// Number of live connections; changes wake who waits for it.
+    pub(crate) fn connections(&self) -> &watch::Sender<usize> {
+        &self.0.connections
     }
 }

@@ -72,7 +72,9 @@ impl Server {
             let _ = stopped.await;
         };
         let served = runtime.spawn(server::run(settings.clone(), listener, ready, shutdown));
-        let address = soon("start", is_ready).await.expect("the server starts");
+        let Ok(address) = soon("start", is_ready).await else {
+            panic!("the server does not start: {:?}", soon("start", served).await);
+        };
         let (stop, served) = (Some(stop), Some(served));
         Server { address, dir, settings, stop, served, runtime: Some(runtime) }
     }

@@ -140,7 +140,7 @@ async fn fails_with(server: &Server, id: &str, code: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_server_goes_on_where_it_was() {
     let server = Server::start().await;
-    let id = server.create(&small_task(400)).await;
+    let id = server.create(&small_task(150)).await;
     let mut client = Client::connect(&server).await;
     client.subscribe(&id).await;
     let mut before = Vec::new();
@@ -161,8 +161,8 @@ async fn a_stopped_server_goes_on_where_it_was() {
         .filter(|update| update["event_type"] == "iteration_complete")
         .map(|update| &update["data"]["iteration"])
         .collect();
-    assert_eq!(iterations, (1..=400).map(Value::from).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    assert_eq!(iterations, (1..=150).map(Value::from).collect::<Vec<_>>().iter().collect::<Vec<_>>());
     assert_eq!(story(&all).iter().filter(|line| line.starts_with("status running")).count(), 1);
-    assert_eq!(story(&all).iter().filter(|line| *line == "progress 0/400").count(), 1);
-    assert_eq!(all.last().expect("an end")["data"]["result"]["final_iteration"], 400);
+    assert_eq!(story(&all).iter().filter(|line| *line == "progress 0/150").count(), 1);
+    assert_eq!(all.last().expect("an end")["data"]["result"]["final_iteration"], 150);
 }
