@@ -209,6 +209,16 @@ impl Outbox {
         }
     }
 
+    /// Waits until the client's transport has taken everything, but not long.
+    async fn taken(&self) {
+        let taken = async {
+            while reserve(&self.socket, QUEUE).len() < QUEUE && !self.socket.is_closed() {
+                sleep(ROOM_POLL.0).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_PACKETS, taken).await;
+    }
+
     fn has_room(&self) -> bool {
         self.socket.transport_type() == TransportType::Websocket || self.polling_burst > 0
     }
@@ -255,6 +265,7 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
                 Some(_) if too_many => {
                     let refusal = packet::connect_error(NAMESPACE, "Too many connections");
                     let _ = session.outbox.send(refusal).await;
+                    session.outbox.taken().await;
                     socket.close(DisconnectReason::TransportClose);
                     break;
                 }
