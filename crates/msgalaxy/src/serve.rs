@@ -27,7 +27,7 @@ pub(crate) struct Options {
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Exit {
     let filter = EnvFilter::try_from_env("MSGALAXY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,server=info,tasks=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,usvg=error,server=info,tasks=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color()).init();
     let settings = match settings(options) {
         Ok(settings) => settings,
