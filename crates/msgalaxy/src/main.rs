@@ -47,6 +47,7 @@ enum Command {
 pub(crate) enum Exit {
     Done,
     Failed,
+    Usage,
     InvalidInput,
     Infeasible,
     Interrupted,
@@ -57,6 +58,7 @@ impl From<Exit> for ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
+            Exit::Usage => 2,
             Exit::InvalidInput => 5,
             Exit::Infeasible => 6,
             Exit::Interrupted => 130,

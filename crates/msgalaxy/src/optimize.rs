@@ -53,7 +53,8 @@ pub(crate) fn run(options: &Options) -> Exit {
     let settings = wishes.settings(&config);
     let dir = options.out.clone().unwrap_or_else(|| new_dir(&config));
     if std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        return fail(format_args!("{} is not empty; name a new directory", dir.display()));
+        say(format_args!("error: --out: {} is not empty; name a new directory", dir.display()));
+        return Exit::Usage;
     }
     let signals = Signals::watch();
     let mut watcher = Watcher::new(&satellite, &warnings, settings.max_iterations, signals.clone());
@@ -97,11 +98,11 @@ fn read(options: &Options) -> Result<Input, Exit> {
     let language = report::language();
     let show = |path: &Path, problems: &[Problem]| {
         if !problems.is_empty() {
-            say(report::problems(path, problems, language).trim_end());
+            say(report::warnings(path, problems, language).trim_end());
         }
     };
     let refuse = |path: &Path, problems: &[Problem]| {
-        show(path, problems);
+        say(report::problems(path, problems, language).trim_end());
         Exit::InvalidInput
     };
     let bom = bom::read(&options.bom).map_err(|error| refuse(&options.bom, error.problems()))?;

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use model::{Language, Problem};
 
+/// Code of a warning about a key whose physics is not there yet.
+const NOT_EVALUATED: &str = "not_evaluated_yet";
+
 /// The terminal's language, by the usual variables.
 pub(crate) fn language() -> Language {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
@@ -43,4 +46,47 @@ pub(crate) fn problems(path: &Path, problems: &[Problem], language: Language) ->
         }
     }
     text
+}
+
+/// The warnings of an input that is run all the same: those that name keys
+/// without effect in one line, the others in full.
+pub(crate) fn warnings(path: &Path, warnings: &[Problem], language: Language) -> String {
+    let (without_effect, others): (Vec<Problem>, Vec<Problem>) =
+        warnings.iter().cloned().partition(|warning| warning.code == NOT_EVALUATED);
+    let mut text = problems(path, &others, language);
+    let mut keys: Vec<&str> =
+        without_effect.iter().filter_map(|warning| warning.pointer.rsplit('/').next()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    if !keys.is_empty() {
+        let keys = keys.join(", ");
+        let _ = match language {
+            Language::En => writeln!(text, "{}: read, but not evaluated yet: {keys}", path.display()),
+            Language::Zh => writeln!(text, "{}: 已读取但尚未评估: {keys}", path.display()),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_without_effect_take_one_line_and_other_warnings_keep_theirs() {
+        let keyed = |code: &str, pointer: &str| Problem {
+            pointer: pointer.to_owned(),
+            ..Problem::warning(code, "中文".to_owned(), "english".to_owned())
+        };
+        let all = [
+            keyed(NOT_EVALUATED, "/components/3/heater"),
+            keyed("bom.unit_suspect", "/components/0/dimensions"),
+            keyed(NOT_EVALUATED, "/constraints/bus_voltage_v"),
+            keyed(NOT_EVALUATED, "/components/5/heater"),
+        ];
+        let text = warnings(Path::new("a.json"), &all, Language::En);
+        assert!(text.contains("warning[bom.unit_suspect]"), "{text}");
+        assert!(text.ends_with("a.json: read, but not evaluated yet: bus_voltage_v, heater\n"), "{text}");
+        assert!(warnings(Path::new("a.json"), &[], Language::En).is_empty());
+    }
 }

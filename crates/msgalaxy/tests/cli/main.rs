@@ -129,7 +129,7 @@ fn optimizing_leaves_a_directory_and_prints_the_result() {
     };
     assert_eq!(state(&dir.path().join("one")), state(&dir.path().join("two")), "equal seeds, equal layouts");
     let occupied = msgalaxy(dir.path(), &[&run[..], &["--out", "one"]].concat());
-    assert_eq!(occupied.status.code(), Some(1));
+    assert_eq!(occupied.status.code(), Some(2));
 }
 
 #[test]
