@@ -31,6 +31,8 @@ class ScriptedServer:
     def __init__(self, port: int = 0) -> None:
         self.logs: dict[str, list[Update]] = {}
         self.log_id = "log-1"
+        #: What the next subscriptions are answered instead, one after the other.
+        self.refusals: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.rest_answers: dict[tuple[str, str], tuple[int, Any]] = {}
         self.rest_requests: list[tuple[str, str, str, bytes]] = []
@@ -77,7 +79,9 @@ class ScriptedServer:
         def emit(event: str, payload: Any) -> None:
             self._sio.emit(event, payload, to=sid, namespace="/tasks")
 
-        if task_id not in self.logs:
+        if self.refusals:
+            emit("error", self.refusals.pop(0))
+        elif task_id not in self.logs:
             emit("error", {"message": "Task not found", "task_id": task_id, "code": "not_found"})
         else:
             log = self.logs[task_id]

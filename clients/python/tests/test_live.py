@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from server import ScriptedServer, update
 
 from msgalaxy import TaskWebSocketClient
@@ -51,6 +52,42 @@ def test_the_wait_says_how_each_task_ended(
         "stranger": "refused",
     }
     assert [refusal["message"] for refusal in refusals] == ["Task not found"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"code": "internal", "message": "the store did not answer", "task_id": "t"},
+        {"code": "too_many_messages", "message": "some packets were dropped"},
+    ],
+    ids=lambda refusal: refusal["code"],
+)
+def test_a_refusal_that_passes_is_asked_again(
+    server: ScriptedServer, live: TaskWebSocketClient, refusal: dict[str, Any]
+) -> None:
+    server.logs["t"] = [update("t", 1), done("t", 2)]
+    server.refusals = [refusal]
+    refusals: list[dict[str, Any]] = []
+    live.on_server_error = refusals.append
+    seen = record(live)
+    live.connect()
+    live.subscribe("t")
+    assert live.wait_for_completion(timeout=20) == {"t": "completed"}
+    assert refusals == [refusal]
+    assert server.requests == [{"task_id": "t"}, {"task_id": "t"}]
+    assert seen == [1, 2]
+
+
+def test_a_refusal_that_names_no_task_refuses_none(
+    server: ScriptedServer, live: TaskWebSocketClient
+) -> None:
+    server.refusals = [{"code": "malformed_packet", "message": "what was that?"}]
+    heard = threading.Event()
+    live.on_server_error = lambda _: heard.set()
+    live.connect()
+    live.subscribe("t")
+    assert heard.wait(20)
+    assert live.wait_for_completion(timeout=0.1) == {}
 
 
 def test_the_wait_ends_at_its_timeout_without_the_unfinished(

@@ -33,6 +33,8 @@ class Stream:
     final_status: str | None = None
     #: Since when an event has been missing, on the caller's clock.
     gap_since_s: float | None = None
+    #: When to subscribe again after a refusal that will pass, on the caller's clock.
+    retry_at_s: float | None = None
     _held: dict[int, Update] = field(default_factory=dict[int, Update])
 
     def request(self) -> dict[str, Any]:

@@ -21,6 +21,12 @@ NAMESPACE = "/tasks"
 #: Seconds after which a missing event is asked for again.
 GAP_PATIENCE_S = 2.0
 
+#: Refusals that say nothing about the task: the server had trouble, or dropped packets unread.
+PASSING_CODES = frozenset({"internal", "too_many_messages"})
+
+#: Seconds until a subscription is asked for again after such a refusal.
+RETRY_DELAY_S = 1.0
+
 #: Seconds to wait for an orderly close.
 HANG_UP_PATIENCE_S = 1.0
 
@@ -189,7 +195,7 @@ class TaskWebSocketClient:
                 failures = 0
                 self._wake.wait(1.0)
                 self._wake.clear()
-                self._ask_for_missing()
+                self._ask_again()
                 continue
             self.connected = False
             pause_s = min(self._retry_delay_s * 2**failures, self._retry_delay_max_s)
@@ -213,6 +219,7 @@ class TaskWebSocketClient:
     def _send_subscribe(self, stream: Stream) -> None:
         with self._changed:
             stream.confirmed = False
+            stream.retry_at_s = None
             packet = stream.request()
         try:
             self.sio.emit("subscribe", packet, namespace=NAMESPACE)
@@ -220,9 +227,15 @@ class TaskWebSocketClient:
             # The connection broke just now: the next one subscribes again.
             self._wake.set()
 
-    def _ask_for_missing(self) -> None:
+    def _ask_again(self) -> None:
+        """Subscribes again where an event is missing, or where a passing refusal is old enough."""
         now_s = time.monotonic()
         with self._changed:
+            unanswered = [
+                stream
+                for stream in self._streams.values()
+                if stream.retry_at_s is not None and now_s >= stream.retry_at_s
+            ]
             stuck = [
                 stream
                 for stream in self._streams.values()
@@ -230,8 +243,11 @@ class TaskWebSocketClient:
             ]
             for stream in stuck:
                 stream.gap_since_s = now_s
-        for stream in stuck:
+        for stream in unanswered:
             self._send_subscribe(stream)
+        for stream in stuck:
+            if stream not in unanswered:
+                self._send_subscribe(stream)
 
     # What the server says.
 
@@ -302,6 +318,7 @@ class TaskWebSocketClient:
             stream = self._streams.get(task_id)
             if stream is not None:
                 stream.confirmed = True
+                stream.retry_at_s = None
                 log_id = data.get("log_id")
                 stream.log_id = log_id if isinstance(log_id, str) else None
         if self.on_subscribed is not None:
@@ -314,9 +331,21 @@ class TaskWebSocketClient:
         else:
             logger.warning("the server refused a request: %s", data.get("message"))
         with self._changed:
-            stream = self._streams.get(str(data.get("task_id")))
-            if stream is not None and not stream.confirmed and stream.final_status is None:
-                stream.final_status = "refused"
+            # Packets that were dropped unread have no task: any unanswered one may be among them.
+            asked = data.get("task_id")
+            unanswered = [
+                stream
+                for stream in self._streams.values()
+                if not stream.confirmed
+                and stream.final_status is None
+                and (asked is None or stream.task_id == asked)
+            ]
+            if data.get("code") in PASSING_CODES:
+                for stream in unanswered:
+                    stream.retry_at_s = time.monotonic() + RETRY_DELAY_S
+            elif asked is not None:
+                for stream in unanswered:
+                    stream.final_status = "refused"
                 self._changed.notify_all()
 
 
