@@ -50,19 +50,21 @@ pub struct Cors {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Largest request body and largest BOM file, bytes. Default 8 MiB.
+    /// Largest request body and largest file that a client names, bytes.
+    /// Default 8 MiB. A BOM has at most [`model::bom::MAX_BOM_BYTES`] (2 MiB)
+    /// whatever stands here.
     pub body_bytes: usize,
     /// Longest time in which a request body must have arrived, s. Default 30.
     pub body_timeout_s: u64,
     /// Largest BOM inside the body of `POST /api/tasks`, bytes; larger ones are
-    /// uploaded first. Default 1 MiB.
+    /// uploaded first. Default 1 MiB. The rest of the body has at most 64 KiB.
     pub inline_bom_bytes: usize,
     /// Tasks that wait or run; more are refused with `queue_full`. Default 1000.
     pub queued_tasks: usize,
     /// Uploaded BOM files; more are refused with `uploads_full`. Default 1000.
     pub uploaded_boms: usize,
-    /// Socket.IO connections; more are refused with `too_many_connections`.
-    /// Default 10000.
+    /// Socket.IO connections; more are refused with CONNECT_ERROR, whose
+    /// `data.code` is `too_many_connections`. Default 10000.
     pub connections: usize,
     /// Tasks one connection follows; more are refused with
     /// `too_many_subscriptions`. Default 100.

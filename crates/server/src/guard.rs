@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config::Settings;
-use crate::problem::{ApiError, REQUEST_ID};
+use crate::problem::{ApiError, Forbidden, REQUEST_ID};
+use crate::request::shown;
 
 /// The rules, fixed at start.
 #[derive(Debug)]
@@ -70,11 +71,11 @@ impl Guard {
 
     /// Why a request is turned away at the door.
     fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<ApiError> {
-        let forbidden = |code: &str, error: String| Some(ApiError::new(StatusCode::FORBIDDEN, code, error));
+        let forbidden = |rule, error: String| Some(ApiError::forbidden(rule, error));
         if self.loopback && !self.insecure_no_auth {
             if let Some(name) = FORWARDING.iter().find(|name| headers.contains_key(**name)) {
                 return forbidden(
-                    "forwarded_not_allowed",
+                    Forbidden::Forwarded,
                     format!(
                         "header {name}: a server without authentication does not stand behind a proxy; start it with --insecure-no-auth to allow it"
                     ),
@@ -85,7 +86,7 @@ impl Guard {
                 && !host.to_str().is_ok_and(is_loopback_host)
             {
                 return forbidden(
-                    "host_not_allowed",
+                    Forbidden::Host,
                     "header Host: only localhost and loopback addresses reach a server without authentication".to_owned(),
                 );
             }
@@ -98,8 +99,8 @@ impl Guard {
             let origin = origin.to_str().unwrap_or("?");
             if !self.allows_origin(origin, headers) {
                 return forbidden(
-                    "origin_not_allowed",
-                    format!("origin {origin} is not allowed; allow it under [cors] origins"),
+                    Forbidden::Origin,
+                    format!("origin {} is not allowed; allow it under [cors] origins", shown(origin)),
                 );
             }
         }

@@ -9,11 +9,14 @@ use serde_json::{Map, Value};
 use crate::jobs::Spec;
 use crate::paths::{Lookup, Paths};
 use crate::problem::ApiError;
-use crate::request::too_large;
+use crate::request::shown;
 use crate::wishes::{MAX_ITERATIONS, MAX_SEED, SearchWishes};
 
 /// Configuration used when the client names none.
 const DEFAULT_CONFIG: &str = model::examples::SYSTEM_YAML_PATH;
+
+/// Largest request without the BOM inside it, bytes.
+const BESIDE_BOM_BYTES: usize = 64 << 10;
 
 /// A request that can be run.
 #[derive(Debug)]
@@ -49,6 +52,11 @@ pub(crate) fn read(
     let config_path = fields.text("config_path");
     let limits = fields.constraints();
     let inline = fields.get("bom");
+    // The store and every list carry it; the BOM has a limit of its own.
+    let beside_bom = config.to_string().len() - inline.map_or(0, |bom| bom.to_string().len());
+    if beside_bom > BESIDE_BOM_BYTES {
+        return Err(ApiError::too_large("the request body without its BOM", BESIDE_BOM_BYTES));
+    }
     if inline.is_some() && bom_file.is_some() {
         fields.conflict();
     }
@@ -57,20 +65,18 @@ pub(crate) fn read(
     let mut warnings = Vec::new();
     let bom = match (inline, bom_file) {
         (Some(bom), _) if bom.to_string().len() > inline_bom_bytes => {
-            return Err(too_large(inline_bom_bytes));
+            return Err(ApiError::too_large("the BOM inside the request body", inline_bom_bytes));
         }
         (Some(bom), _) => refusals.bom("/bom", model::bom_from_value(bom), &mut warnings),
         (None, Some(name)) => refusals.bom("", bom_file_content(paths, name), &mut warnings),
         (None, None) => None,
     };
-    let system = match (refusals.config(paths, config_path), config_path) {
-        (Some(checked), Some(_)) => {
+    let system = match refusals.config(paths, config_path) {
+        Some(checked) => {
             warnings.extend(checked.warnings);
             checked.value
         }
-        // Nobody asked for the default file, so nobody is told about its keys.
-        (Some(checked), None) => checked.value,
-        (None, _) => SystemConfig::default(),
+        None => SystemConfig::default(),
     };
     let asked = config.get("bom_file").is_some_and(|value| !value.is_null()) || inline.is_some();
     if !asked && (config_path.is_none() || refusals.config.is_empty() && system.components.is_empty()) {
@@ -95,6 +101,26 @@ pub(crate) fn read(
     };
     let settings = SearchWishes { max_iterations, convergence_threshold, seed }.settings(&system);
     Ok(Order { spec: Spec { satellite, settings, warnings }, config })
+}
+
+/// A BOM with what the default configuration makes of it: further warnings, or
+/// that no satellite comes of it. A configuration that cannot be read is the
+/// affair of the task that uses it.
+pub(crate) fn tried(paths: &Paths, mut bom: Checked<Bom>) -> Result<Checked<Bom>, BomError> {
+    let mut refusals = Refusals {
+        texts: Texts { bom: Language::Zh, other: Language::En },
+        request: Vec::new(),
+        bom: None,
+        config: Vec::new(),
+    };
+    let system = refusals.config(paths, None).map(|checked| checked.value).unwrap_or_default();
+    match model::assemble(Some(&bom.value), &system, &LimitSet::default()) {
+        Ok(satellite) => {
+            bom.warnings.extend(satellite.warnings);
+            Ok(bom)
+        }
+        Err(problems) => Err(BomError::Invalid { entries: bom.value.summaries(), problems }),
+    }
 }
 
 /// What is wrong with a request, by the part it is wrong with.
@@ -137,17 +163,25 @@ impl Refusals {
                 self.config.push(
                     Problem::error(
                         "config.file_missing",
-                        format!("配置文件不存在: {name}"),
-                        format!("Config file not found: {name}"),
+                        format!("配置文件不存在: {}", shown(name)),
+                        format!("Config file not found: {}", shown(name)),
                     )
                     .at("/config_path")
-                    .found(name, "an existing .yaml or .yml file"),
+                    .found(shown(name), "an existing .yaml or .yml file"),
                 );
                 return None;
             }
         };
         match model::parse_config(&bytes, Origin::Client) {
-            Ok(checked) => Some(checked),
+            Ok(mut checked) => {
+                // Who neither wrote nor asked for the file that comes with the
+                // program is not told about its keys.
+                let ours = model::examples::embedded_file(DEFAULT_CONFIG);
+                if config_path.is_none() && ours.is_some_and(|text| text.as_bytes() == bytes) {
+                    checked.warnings.clear();
+                }
+                Some(checked)
+            }
             Err(problems) => {
                 self.config = problems;
                 None
@@ -179,15 +213,24 @@ impl Refusals {
 }
 
 fn bom_file_content(paths: &Paths, name: &str) -> Result<Checked<Bom>, BomError> {
-    let format = BomFormat::from_file_name(name)?;
+    let format = format_of(name)?;
     model::parse_bom(&file(paths, name)?, format)
+}
+
+/// The form of a BOM file by its name, of which an error shows no more than the
+/// end of an endless one.
+pub(crate) fn format_of(name: &str) -> Result<BomFormat, BomError> {
+    const ENOUGH: usize = 120;
+    let skipped = name.chars().count().saturating_sub(ENOUGH);
+    let end = name.char_indices().nth(skipped).map_or(name, |(at, _)| &name[at..]);
+    BomFormat::from_file_name(end)
 }
 
 /// A BOM file that a client named. Blocks.
 pub(crate) fn file(paths: &Paths, name: &str) -> Result<Vec<u8>, BomError> {
     match paths.read(name) {
         Lookup::Found(bytes) => Ok(bytes),
-        Lookup::Missing => Err(model::bom::file_missing(name)),
+        Lookup::Missing => Err(model::bom::file_missing(&shown(name))),
         Lookup::TooLarge { limit } => Err(BomError::unreadable(
             Problem::error(
                 "bom.too_large",
@@ -241,7 +284,7 @@ fn object(body: &[u8]) -> Result<Value, ApiError> {
         return Err(required());
     }
     if !value.is_object() {
-        let found: String = value.to_string().chars().take(100).collect();
+        let found = shown(&value.to_string());
         let problem = Problem::error(
             "request.wrong_type",
             "请求体必须是JSON对象",
@@ -271,7 +314,7 @@ impl<'a> Fields<'a> {
 
     fn wrong<T>(&mut self, key: &str, found: &Value, allowed: [&str; 2]) -> Option<T> {
         let [allowed_zh, allowed] = allowed;
-        let found: String = found.to_string().chars().take(100).collect();
+        let found = shown(&found.to_string());
         let (message_zh, message_en) = (
             format!("{key} 为 {found}，允许: {allowed_zh}"),
             format!("{key} is {found}; allowed: {allowed}"),

@@ -6,7 +6,7 @@
 //! iteration `iteration_complete` and `progress` together with the checkpoint
 //! in one commit, then the message about the images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,7 @@ use experiment::{Control as RunControl, Evaluation, Hooks, RunRequest, Settings}
 use model::{Problem, Satellite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tasks::{Control, Engine, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tasks::{Control, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
 
 /// Pause between two fractional `progress` events of one long iteration.
 const FRACTION_PAUSE: Duration = Duration::from_secs(1);
@@ -32,35 +30,9 @@ pub(crate) struct Spec {
     pub(crate) warnings: Vec<Problem>,
 }
 
-/// The engine, for the jobs that it needs to start. Jobs wait until it is
-/// there. Forgotten at the end, or engine and jobs would keep each other alive.
-pub(crate) struct KnownEngine(watch::Sender<Option<Engine>>);
-
-impl KnownEngine {
-    pub(crate) fn unknown() -> Self {
-        KnownEngine(watch::Sender::new(None))
-    }
-
-    pub(crate) fn set(&self, engine: Engine) {
-        self.0.send_replace(Some(engine));
-    }
-}
-
-impl Drop for KnownEngine {
-    fn drop(&mut self) {
-        self.0.send_replace(None);
-    }
-}
-
-/// Runs tasks whose results go under `data_dir`. Called inside the runtime that
-/// the engine runs in; jobs run on threads of their own.
-pub(crate) fn job(data_dir: PathBuf, known: &KnownEngine) -> JobFunction {
-    let engine = known.0.subscribe();
-    let runtime = Handle::current();
-    Arc::new(move |context: &JobContext| {
-        let told = told_so_far(context, &runtime, engine.clone());
-        run(context, &data_dir, told)
-    })
+/// Runs tasks whose results go under `data_dir`.
+pub(crate) fn job(data_dir: PathBuf) -> JobFunction {
+    Arc::new(move |context: &JobContext| run(context, &data_dir))
 }
 
 /// What clients were already told by an earlier run of the task that was
@@ -83,17 +55,7 @@ impl Told {
     }
 }
 
-fn told_so_far(context: &JobContext, runtime: &Handle, mut known: watch::Receiver<Option<Engine>>) -> Told {
-    runtime.block_on(async {
-        // A worker may be quicker than the one who opened the engine.
-        let engine = known.wait_for(Option::is_some).await.ok().and_then(|engine| engine.clone());
-        let Some(engine) = engine else { return Told::default() };
-        let task = engine.task(&context.task_id).await;
-        task.map(|task| Told::new(task.progress.as_ref())).unwrap_or_default()
-    })
-}
-
-fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<JobSuccess, JobFailure> {
+fn run(context: &JobContext, data_dir: &Path) -> Result<JobSuccess, JobFailure> {
     let failed = |code: &str, error: String| JobFailure::Failed { code: code.to_owned(), error };
     let spec: Spec = Spec::deserialize(&context.spec).map_err(|error| {
         failed("task.spec_unreadable", format!("the stored task cannot be read: {error}"))
@@ -107,7 +69,7 @@ fn run(context: &JobContext, data_dir: &std::path::Path, told: Told) -> Result<J
         dir_name: &dir_name,
         checkpoint: context.checkpoint.as_deref(),
     };
-    let mut reporter = Reporter::new(context, &spec, told);
+    let mut reporter = Reporter::new(context, &spec);
     match experiment::run(&request, &mut reporter) {
         Ok(summary) => Ok(JobSuccess {
             result: json!({
@@ -150,7 +112,8 @@ struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    fn new(context: &'a JobContext, spec: &'a Spec, told: Told) -> Self {
+    fn new(context: &'a JobContext, spec: &'a Spec) -> Self {
+        let told = Told::new(context.progress.as_ref());
         let (satellite, max_iterations) = (&spec.satellite, spec.settings.max_iterations);
         let (warnings, control) = (spec.warnings.as_slice(), context.control());
         Reporter { context, satellite, warnings, max_iterations, told, last_fraction: None, control }
@@ -173,7 +136,7 @@ impl<'a> Reporter<'a> {
         NewEvent::progress(json!({
             "current_iteration": done,
             "max_iterations": self.max_iterations,
-            "progress_percent": to_a_tenth(self.told.percent),
+            "progress_percent": percent_value(self.told.percent),
         }))
     }
 }
@@ -225,7 +188,7 @@ impl Hooks for Reporter<'_> {
         self.told.visualizing = true;
         let event = NewEvent::progress(json!({
             "message": "Generating visualizations...",
-            "progress_percent": to_a_tenth(self.told.percent),
+            "progress_percent": percent_value(self.told.percent),
         }));
         self.commit(vec![event], None)
     }
@@ -248,10 +211,14 @@ pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string()
 }
 
-/// 0 to 100, to a tenth; without a fraction when there is none.
-fn to_a_tenth(value: f64) -> Value {
-    let tenths = (value.clamp(0.0, 100.0) * 10.0).round() as u32;
-    if tenths.is_multiple_of(10) { Value::from(tenths / 10) } else { Value::from(f64::from(tenths) / 10.0) }
+/// 0 to 100 with four decimals at most; a whole number is an integer.
+fn percent_value(percent: f64) -> Value {
+    let parts = (percent.clamp(0.0, 100.0) * 1e4).round() as u32;
+    if parts.is_multiple_of(10_000) {
+        Value::from(parts / 10_000)
+    } else {
+        Value::from(f64::from(parts) / 1e4)
+    }
 }
 
 #[cfg(test)]
@@ -296,16 +263,16 @@ mod tests {
     #[test]
     fn a_resumed_run_repeats_nothing_and_its_percentage_does_not_fall() {
         let recorder = Recorder::default();
-        let context = context(&recorder);
-        let told =
-            Told::new(Some(&json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 47.5})));
-        assert_eq!(told, Told { started: true, visualizing: false, percent: 47.5 });
+        let mut context = context(&recorder);
+        context.progress =
+            Some(json!({"current_iteration": 4, "max_iterations": 10, "progress_percent": 47.5}));
         let spec = Spec {
             satellite: satellite(),
             settings: Settings { max_iterations: 10, convergence_threshold: 0.0, seed: 0 },
             warnings: Vec::new(),
         };
-        let mut reporter = Reporter::new(&context, &spec, told);
+        let mut reporter = Reporter::new(&context, &spec);
+        assert_eq!(reporter.told, Told { started: true, visualizing: false, percent: 47.5 });
         reporter.last_fraction = Instant::now().checked_sub(FRACTION_PAUSE);
         reporter.progress(5, 0.1);
         assert!(recorder.0.lock().expect("not poisoned").is_empty());
@@ -331,42 +298,52 @@ mod tests {
         assert_eq!(Told::new(None), Told::default());
     }
 
-    /// No file leads here: what could not radiate is refused at the door. The
-    /// stage behind it says so all the same.
+    /// No request leads here: what could not radiate, and a search without
+    /// iterations, are refused at the door. The stages behind it say so all
+    /// the same.
     #[tokio::test(flavor = "multi_thread")]
-    async fn heat_that_nothing_radiates_fails_the_task_with_its_cause() {
+    async fn a_stage_that_fails_fails_the_task_with_its_cause() {
         let dir = tempfile::tempdir().expect("a directory");
-        let known = KnownEngine::unknown();
         let settings = tasks::EngineSettings::sqlite(&dir.path().join("tasks.db"));
-        let job = job(dir.path().to_owned(), &known);
-        let engine = Engine::open(settings, job).await.expect("an engine");
-        known.set(engine.clone());
-        let mut satellite = satellite();
-        satellite.panels.iter_mut().for_each(|panel| panel.outer_emissivity = 0.0);
-        let settings = Settings { max_iterations: 2, convergence_threshold: 0.0, seed: 0 };
-        let spec = Spec { satellite, settings, warnings: Vec::new() };
-        let spec = serde_json::to_value(spec).expect("a spec");
-        let mut live = engine.watch();
-        let task = engine.submit(json!({}), spec).await.expect("submitted");
-        let mut events = Vec::new();
-        while events.last().is_none_or(|event: &Arc<tasks::Event>| !event.is_terminal()) {
-            events.push(live.recv().await.expect("an event"));
+        let engine = tasks::Engine::open(settings, job(dir.path().to_owned())).await.expect("an engine");
+        let mut cold = satellite();
+        cold.panels.iter_mut().for_each(|panel| panel.outer_emissivity = 0.0);
+        let cases = [(cold, 2, "experiment.physics_failed"), (satellite(), 0, "experiment.layout_failed")];
+        for (satellite, max_iterations, code) in cases {
+            let settings = Settings { max_iterations, convergence_threshold: 0.0, seed: 0 };
+            let spec = Spec { satellite, settings, warnings: Vec::new() };
+            let spec = serde_json::to_value(spec).expect("a spec");
+            let mut live = engine.watch();
+            let task = engine.submit(json!({}), spec).await.expect("submitted");
+            let mut events = Vec::new();
+            while events.last().is_none_or(|event: &Arc<tasks::Event>| !event.is_terminal()) {
+                events.push(live.recv().await.expect("an event"));
+            }
+            let [.., error, status] = events.as_slice() else { panic!("two events at least") };
+            assert_eq!(error.event_type, tasks::EventKind::Error);
+            assert_eq!(error.data["code"], code);
+            assert_eq!(status.data["status"], "failed");
+            assert_eq!(status.data["error"], error.data["error"]);
+            let task = engine.task(&task.id).await.expect("the task");
+            assert_eq!(task.error.as_deref(), error.data["error"].as_str());
         }
-        let [.., error, status] = events.as_slice() else { panic!("two events at least") };
-        assert_eq!(error.event_type, tasks::EventKind::Error);
-        assert_eq!(error.data["code"], "experiment.physics_failed");
-        assert_eq!(status.data["status"], "failed");
-        assert_eq!(status.data["error"], error.data["error"]);
-        let task = engine.task(&task.id).await.expect("the task");
-        assert_eq!(task.error.as_deref(), error.data["error"].as_str());
         engine.shutdown(Duration::from_secs(5)).await;
     }
 
     #[test]
     fn whole_numbers_have_no_fraction_on_the_wire() {
-        assert_eq!(to_a_tenth(50.0).to_string(), "50");
-        assert_eq!(to_a_tenth(100.0 / 3.0).to_string(), "33.3");
-        assert_eq!(to_a_tenth(-0.00001).to_string(), "0");
-        assert_eq!(to_a_tenth(100.0).to_string(), "100");
+        let cases = [
+            (50.0, "50"),
+            (100.0 / 3.0, "33.3333"),
+            (200.0 / 3.0, "66.6667"),
+            (12.5, "12.5"),
+            (100.0 * 7.0 / 10_000.0, "0.07"),
+            (-0.00001, "0"),
+            (99.99999, "100"),
+            (100.0, "100"),
+        ];
+        for (percent, expected) in cases {
+            assert_eq!(percent_value(percent).to_string(), expected);
+        }
     }
 }

@@ -33,6 +33,8 @@ mod guard;
 
 /// Which tasks a connection follows, and how far it got.
 mod subscriptions;
+/// How far a connection has heard tasks that it does not follow at the moment.
+mod heard;
 /// The Socket.IO door.
 mod socket;
 /// Socket.IO packets.

@@ -16,7 +16,8 @@ pub(crate) enum Incoming {
     /// The answer to an acknowledgement that we asked for.
     Ack,
     /// Announces binary attachments, which follow as messages of their own.
-    Binary { namespace: String, attachments: usize },
+    /// `ack` asks for an answer under that id.
+    Binary { namespace: String, attachments: usize, ack: Option<u64> },
 }
 
 /// What is wrong with a packet, and where an answer to it would go.
@@ -96,7 +97,7 @@ pub(crate) fn decode(text: &str) -> Result<Incoming, Malformed> {
             _ => Err(malformed(&namespace, ack, "an event is an array that starts with its name".to_owned())),
         },
         3 | 6 => Ok(Incoming::Ack),
-        5 => Ok(Incoming::Binary { namespace, attachments }),
+        5 => Ok(Incoming::Binary { namespace, attachments, ack }),
         _ => Err(malformed(&namespace, None, "only a server sends CONNECT_ERROR".to_owned())),
     }
 }
@@ -109,6 +110,11 @@ pub(crate) fn connect(namespace: &str, sid: &str) -> String {
 /// Refuses a CONNECT.
 pub(crate) fn connect_error(namespace: &str, message: &str) -> String {
     format!("4{}{}", prefix(namespace), json!({ "message": message }))
+}
+
+/// The same with a code, which clients find in the error's `data`.
+pub(crate) fn connect_error_with_code(namespace: &str, code: &str, message: &str) -> String {
+    format!("4{}{}", prefix(namespace), json!({ "message": message, "data": { "code": code } }))
 }
 
 /// An event with one argument.
@@ -163,7 +169,11 @@ mod tests {
             ),
             (
                 "51-/tasks,[\"a\",{\"_placeholder\":true,\"num\":0}]",
-                Incoming::Binary { namespace: tasks(), attachments: 1 },
+                Incoming::Binary { namespace: tasks(), attachments: 1, ack: None },
+            ),
+            (
+                "52-/tasks,12[\"a\",{\"_placeholder\":true,\"num\":0}]",
+                Incoming::Binary { namespace: tasks(), attachments: 2, ack: Some(12) },
             ),
             ("3/tasks,1[]", Incoming::Ack),
         ];

@@ -25,6 +25,17 @@ pub(crate) struct ApiError {
     problems: Vec<Problem>,
 }
 
+/// Which rule keeps a caller out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Forbidden {
+    /// It came through a proxy.
+    Forwarded,
+    /// It named the server by a foreign name.
+    Host,
+    /// It is the page of a stranger.
+    Origin,
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     error: &'a str,
@@ -34,14 +45,23 @@ struct Body<'a> {
 }
 
 impl ApiError {
-    /// An answer with a status of its own choice.
-    pub(crate) fn new(status: StatusCode, code: impl Into<String>, error: impl Into<String>) -> Self {
+    fn new(status: StatusCode, code: impl Into<String>, error: impl Into<String>) -> Self {
         ApiError { status, code: code.into(), error: error.into(), problems: Vec::new() }
     }
 
     /// 400: the client can mend it.
     pub(crate) fn bad_request(code: impl Into<String>, error: impl Into<String>) -> Self {
         ApiError::new(StatusCode::BAD_REQUEST, code, error)
+    }
+
+    /// 403 with the rule that keeps the caller out.
+    pub(crate) fn forbidden(rule: Forbidden, error: impl Into<String>) -> Self {
+        let code = match rule {
+            Forbidden::Forwarded => "forwarded_not_allowed",
+            Forbidden::Host => "host_not_allowed",
+            Forbidden::Origin => "origin_not_allowed",
+        };
+        ApiError::new(StatusCode::FORBIDDEN, code, error)
     }
 
     /// 404 for a route that does not exist.
@@ -52,6 +72,38 @@ impl ApiError {
     /// 404 for a task that does not exist.
     pub(crate) fn task_not_found() -> Self {
         ApiError::new(StatusCode::NOT_FOUND, "task_not_found", "Task not found")
+    }
+
+    /// 404 for an iteration that has no design state.
+    pub(crate) fn iteration_not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "iteration_not_found", "Iteration not found")
+    }
+
+    /// 404 for an image that a task does not have.
+    pub(crate) fn visualization_not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "visualization_not_found", "Visualization not found")
+    }
+
+    /// 404 for a file that a task does not have.
+    pub(crate) fn file_not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "file_not_found", "File not found")
+    }
+
+    /// 405 for a route that exists.
+    pub(crate) fn method_not_allowed() -> Self {
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+    }
+
+    /// 408 with the time, s, in which a body must have arrived.
+    pub(crate) fn body_timed_out(timeout_s: u64) -> Self {
+        let error = format!("the request body did not arrive within {timeout_s} s");
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", error)
+    }
+
+    /// 413 with what is too large and its limit, bytes.
+    pub(crate) fn too_large(what: &str, limit: usize) -> Self {
+        let error = format!("{what} is larger than {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", error)
     }
 
     /// 400 for what only a finished task has.
@@ -66,6 +118,21 @@ impl ApiError {
             "not_implemented_yet",
             format!("{what} is not implemented yet"),
         )
+    }
+
+    /// 503: the program has no page inside.
+    pub(crate) fn page_not_built() -> Self {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "page_not_built",
+            "this program was built without its page; run `make` in the source directory, or use the API under /api",
+        )
+    }
+
+    /// 507 with the number of files that are kept at most, and where.
+    pub(crate) fn uploads_full(limit: usize, directory: &str) -> Self {
+        let error = format!("{limit} BOM files are kept already; remove some from the directory {directory}");
+        ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "uploads_full", error)
     }
 
     /// 500: a fault of ours. What happened goes to the log, not to the client.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use model::Language;
@@ -37,7 +37,7 @@ impl FromRequest<AppState> for RawBody {
                     )
                 })?;
                 if bytes.len() + chunk.len() > limits.body_bytes {
-                    return Err(too_large(limits.body_bytes));
+                    return Err(ApiError::too_large("the request body", limits.body_bytes));
                 }
                 bytes.extend_from_slice(&chunk);
             }
@@ -49,22 +49,9 @@ impl FromRequest<AppState> for RawBody {
                 drain(body).await;
                 Err(error)
             }
-            Err(_) => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                format!("the request body did not arrive within {} s", limits.body_timeout_s),
-            )),
+            Err(_) => Err(ApiError::body_timed_out(limits.body_timeout_s)),
         }
     }
-}
-
-/// 413 with the limit.
-pub(crate) fn too_large(limit: usize) -> ApiError {
-    ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        format!("the request body is larger than {limit} bytes"),
-    )
 }
 
 async fn drain(mut body: axum::body::BodyDataStream) {
@@ -80,6 +67,13 @@ async fn drain(mut body: axum::body::BodyDataStream) {
     let _ = tokio::time::timeout(DRAIN_TIME, drained).await;
 }
 
+/// What a client sent, as far as it is shown in an answer.
+pub(crate) fn shown(text: &str) -> String {
+    const SHOWN: usize = 120;
+    let cut: String = text.chars().take(SHOWN).collect();
+    if cut.len() < text.len() { cut + "…" } else { cut }
+}
+
 /// A whole number in the query, within a range.
 pub(crate) fn query_number(
     query: &HashMap<String, String>,
@@ -93,7 +87,7 @@ pub(crate) fn query_number(
             "invalid_query",
             format!(
                 "query parameter {key}: found {:?}, allowed: a whole number from {} to {}",
-                text.chars().take(40).collect::<String>(),
+                shown(text),
                 allowed.start(),
                 allowed.end()
             ),
@@ -162,6 +156,12 @@ mod tests {
             assert_eq!(language(&headers, Language::Zh), expected, "{text}");
         }
         assert_eq!(language(&HeaderMap::new(), Language::En), Language::En);
+    }
+
+    #[test]
+    fn a_long_text_is_shown_in_part() {
+        assert_eq!(shown("卫星.json"), "卫星.json");
+        assert_eq!(shown(&"长".repeat(5000)), format!("{}…", "长".repeat(120)));
     }
 
     #[test]

@@ -15,7 +15,6 @@ pub(crate) mod page;
 pub(crate) mod tasks;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -70,7 +69,7 @@ pub(crate) fn router(state: AppState) -> Router {
 
 /// 405 for a route that exists.
 pub(crate) async fn method_not_allowed() -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+    ApiError::method_not_allowed()
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {

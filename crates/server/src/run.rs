@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::jobs::{self, KnownEngine};
+use crate::jobs;
 use crate::paths::Paths;
 use crate::routes;
 use crate::state::AppState;
@@ -70,8 +70,7 @@ pub async fn run(
     let data_dir = |source| Error::DataDir { path: settings.data_dir.clone(), source };
     let paths = Paths::open(&settings).map_err(data_dir)?;
 
-    let known = KnownEngine::unknown();
-    let job = jobs::job(paths.data_dir().to_owned(), &known);
+    let job = jobs::job(paths.data_dir().to_owned());
     let engine_settings = EngineSettings {
         workers: settings.workers,
         lease: LEASE,
@@ -80,8 +79,6 @@ pub async fn run(
         ..EngineSettings::sqlite(&paths.data_dir().join(STORE))
     };
     let engine = Engine::open(engine_settings, job).await?;
-    // A resumed job asks what clients were already told.
-    known.set(engine.clone());
 
     let address = settings.listen;
     let grace = settings.limits.shutdown();

@@ -33,6 +33,8 @@ const PING_TIMEOUT: Duration = Duration::from_millis(20_000);
 const MAX_PAYLOAD: usize = 1_000_000;
 /// A connection that joins no namespace for this long is closed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(45);
+/// A connection beyond the limit hears so when it speaks, else after this time.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
 
 /// Packets queued for one connection in the library.
 const QUEUE: usize = 128;
@@ -219,6 +221,19 @@ impl Outbox {
         let _ = tokio::time::timeout(LAST_PACKETS, taken).await;
     }
 
+    /// Ends a connection beyond the limit, with the reason to those who read.
+    async fn refuse(&mut self) {
+        let refusal =
+            packet::connect_error_with_code(NAMESPACE, "too_many_connections", "Too many connections");
+        let told = async {
+            self.send(refusal).await?;
+            self.taken().await;
+            Ok::<(), Gone>(())
+        };
+        let _ = tokio::time::timeout(LAST_PACKETS, told).await;
+        self.socket.close(DisconnectReason::TransportClose);
+    }
+
     fn has_room(&self) -> bool {
         self.socket.transport_type() == TransportType::Websocket || self.polling_burst > 0
     }
@@ -249,7 +264,7 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
         Outbox { socket: socket.clone(), draining: state.draining().clone(), polling_burst: POLLING_BURST };
     let too_many = place.number > state.settings().limits.connections;
     let mut session = Session { state: state.clone(), outbox, tasks: None, root: false, attachments: 0 };
-    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    let deadline = Instant::now() + if too_many { REFUSAL_WAIT } else { CONNECT_TIMEOUT };
     loop {
         let joined = session.tasks.is_some() || session.root;
         let outcome = tokio::select! {
@@ -263,16 +278,16 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
             inbound = inbox.recv() => match inbound {
                 None => break,
                 Some(_) if too_many => {
-                    let refusal = packet::connect_error(NAMESPACE, "Too many connections");
-                    let _ = session.outbox.send(refusal).await;
-                    session.outbox.taken().await;
-                    socket.close(DisconnectReason::TransportClose);
+                    session.outbox.refuse().await;
                     break;
                 }
                 Some(inbound) => session.handle(inbound).await,
             },
             events = next_events(&mut session.tasks) => session.deliver(&events).await,
             () = tokio::time::sleep_until(deadline), if !joined => {
+                if too_many {
+                    session.outbox.refuse().await;
+                }
                 socket.close(DisconnectReason::TransportClose);
                 break;
             }
@@ -354,11 +369,11 @@ impl Session {
                 };
                 self.answer(&namespace, ack, answer).await
             }
-            Incoming::Binary { namespace, attachments } => {
+            Incoming::Binary { namespace, attachments, ack } => {
                 self.attachments = attachments;
                 let refusal =
                     error("binary_not_supported", "events with binary attachments are not understood", None);
-                self.answer(&namespace, None, refusal).await
+                self.answer(&namespace, ack, refusal).await
             }
             Incoming::Ack => Ok(()),
         }

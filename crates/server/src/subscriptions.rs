@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tasks::{Engine, Event, Task};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
+use crate::heard::Heard;
+
 /// Events read from the log at once.
 const PAGE: usize = 64;
 /// Pause before the log is asked again when the store did not answer.
@@ -28,6 +30,8 @@ pub(crate) struct Subscriptions {
     cursors: HashMap<String, Cursor>,
     /// Tasks whose log holds more than was delivered, each once.
     behind: VecDeque<String>,
+    /// Kept under `legacy_broadcast`, where the feed alone makes cursors.
+    heard: Heard,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,7 @@ impl Subscriptions {
             live,
             cursors: HashMap::new(),
             behind: VecDeque::new(),
+            heard: Heard::default(),
         }
     }
 
@@ -202,8 +207,12 @@ impl Subscriptions {
     /// A live event, when it is the next one of a task that is followed.
     fn accept(&mut self, event: Arc<Event>) -> Option<Arc<Event>> {
         if self.legacy_broadcast && !self.cursors.contains_key(&event.task_id) {
-            let cursor =
-                Cursor { delivered: event.seq - 1, behind: false, from_start_unasked: event.seq == 1 };
+            // What was heard from the log may still come along here.
+            let delivered = self.heard.up_to(&event.task_id).unwrap_or(event.seq - 1);
+            if event.seq <= delivered {
+                return None;
+            }
+            let cursor = Cursor { delivered, behind: false, from_start_unasked: delivered == 0 };
             self.cursors.insert(event.task_id.clone(), cursor);
         }
         let cursor = self.cursors.get_mut(&event.task_id)?;
@@ -224,6 +233,7 @@ impl Subscriptions {
     /// Sets a cursor; a task that has ended and is delivered needs none.
     fn follow(&mut self, task_id: &str, delivered: u64, task: &Task) {
         if task.status.is_terminal() && delivered >= task.head_seq {
+            self.note_heard(task_id, delivered);
             return;
         }
         let cursor = Cursor { delivered, behind: false, from_start_unasked: false };
@@ -234,8 +244,16 @@ impl Subscriptions {
     }
 
     fn stop(&mut self, task_id: &str) {
-        if self.cursors.remove(task_id).is_some_and(|cursor| cursor.behind) {
+        let Some(cursor) = self.cursors.remove(task_id) else { return };
+        if cursor.behind {
             self.behind.retain(|other| other != task_id);
+        }
+        self.note_heard(task_id, cursor.delivered);
+    }
+
+    fn note_heard(&mut self, task_id: &str, seq: u64) {
+        if self.legacy_broadcast {
+            self.heard.note(task_id, seq);
         }
     }
 
@@ -318,7 +336,73 @@ impl Request {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use tasks::{EngineSettings, JobFailure, JobSuccess, NewEvent};
+
     use super::*;
+
+    /// An engine whose tasks report three times and end.
+    async fn engine(dir: &Path) -> Engine {
+        let job = Arc::new(|context: &tasks::JobContext| -> Result<JobSuccess, JobFailure> {
+            for k in 1..=3 {
+                context.commit(vec![NewEvent::progress(json!({ "current_iteration": k }))], None);
+            }
+            Ok(JobSuccess { result: json!({}), message: "Counted".to_owned() })
+        });
+        Engine::open(EngineSettings::sqlite(&dir.join("tasks.db")), job).await.expect("an engine")
+    }
+
+    /// Runs a task and returns it when its last event was announced.
+    async fn ended(engine: &Engine) -> Task {
+        let mut live = engine.watch();
+        let task = engine.submit(json!({}), json!({})).await.expect("submitted");
+        while !live.recv().await.expect("an event").is_terminal() {}
+        engine.task(&task.id).await.expect("the task")
+    }
+
+    #[tokio::test]
+    async fn under_legacy_broadcast_what_came_from_the_log_does_not_come_again_from_the_feed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = engine(dir.path()).await;
+        // Hears from now on, and has all events of both tasks still to take.
+        let mut subscriptions = Subscriptions::new(engine.clone(), 10, true);
+        let (replayed, known) = (ended(&engine).await, ended(&engine).await);
+        let head = replayed.head_seq;
+        subscriptions.subscribe(&[json!({"task_id": replayed.id, "after_seq": 1})]).await;
+        let mut seqs = Vec::new();
+        while seqs.last() != Some(&head) {
+            for event in subscriptions.next().await {
+                assert_eq!(event.task_id, replayed.id);
+                seqs.push(event.seq);
+            }
+        }
+        assert_eq!(seqs, (2..=head).collect::<Vec<_>>());
+        // Of this one the client has everything; nothing of either is left.
+        subscriptions.subscribe(&[json!({"task_id": known.id, "after_seq": head})]).await;
+        let fresh = ended(&engine).await;
+        for seq in 1..=fresh.head_seq {
+            let events = subscriptions.next().await;
+            let heard: Vec<_> = events.iter().map(|event| (event.task_id.as_str(), event.seq)).collect();
+            assert_eq!(heard, [(fresh.id.as_str(), seq)]);
+        }
+        engine.shutdown(Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test]
+    async fn under_legacy_broadcast_one_who_unsubscribed_goes_on_without_a_gap_or_a_double() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let engine = engine(dir.path()).await;
+        let mut subscriptions = Subscriptions::new(engine.clone(), 10, true);
+        let task = ended(&engine).await;
+        let mut seqs = vec![subscriptions.next().await[0].seq];
+        subscriptions.unsubscribe(&[json!({ "task_id": task.id })]);
+        while seqs.last() != Some(&task.head_seq) {
+            seqs.extend(subscriptions.next().await.iter().map(|event| event.seq));
+        }
+        assert_eq!(seqs, (1..=task.head_seq).collect::<Vec<_>>());
+        engine.shutdown(Duration::from_secs(5)).await;
+    }
 
     #[test]
     fn every_malformed_subscription_is_named() {

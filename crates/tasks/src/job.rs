@@ -53,6 +53,11 @@ pub struct JobContext {
     pub spec: Value,
     /// The newest checkpoint, when an earlier run left one.
     pub checkpoint: Option<Vec<u8>>,
+    /// Data of the newest `progress` that an earlier run reported, read in the
+    /// transaction that leased the task: what clients know already.
+    pub progress: Option<Value>,
+    /// Data of the newest `iteration_complete` that an earlier run reported.
+    pub last_iteration: Option<Value>,
     pub(crate) reporter: Box<dyn Reporter>,
 }
 
@@ -72,7 +77,8 @@ pub trait Reporter: Send + Sync {
 }
 
 impl JobContext {
-    /// A context that reports to `reporter`.
+    /// A context that reports to `reporter`, of a task that has reported
+    /// nothing yet.
     pub fn new(
         task_id: String,
         created_at: String,
@@ -80,7 +86,7 @@ impl JobContext {
         checkpoint: Option<Vec<u8>>,
         reporter: Box<dyn Reporter>,
     ) -> Self {
-        JobContext { task_id, created_at, spec, checkpoint, reporter }
+        JobContext { task_id, created_at, spec, checkpoint, progress: None, last_iteration: None, reporter }
     }
 
     /// Stores events and, when given, a checkpoint in one transaction, then

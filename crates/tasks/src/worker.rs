@@ -381,13 +381,15 @@ fn start_job(
     reporter: LeaseReporter,
     finished: oneshot::Sender<Ended>,
 ) -> std::io::Result<()> {
-    let context = JobContext::new(
-        claimed.lease.task_id,
-        claimed.created_at,
-        claimed.spec,
-        claimed.checkpoint,
-        Box::new(reporter),
-    );
+    let context = JobContext {
+        task_id: claimed.lease.task_id,
+        created_at: claimed.created_at,
+        spec: claimed.spec,
+        checkpoint: claimed.checkpoint,
+        progress: claimed.progress,
+        last_iteration: claimed.last_iteration,
+        reporter: Box::new(reporter),
+    };
     // The end of a UUID v7 is its random part, which tells tasks apart.
     let short_id = context.task_id.rsplit('-').next().unwrap_or_default().to_owned();
     std::thread::Builder::new().name(format!("job-{short_id}")).spawn(move || {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::intake;
 use crate::paths::{BOMS, Paths};
 use crate::problem::ApiError;
-use crate::request::{RawBody, blocking, language};
+use crate::request::{RawBody, blocking, language, shown};
 use crate::state::AppState;
 
 /// `GET /api/boms`: the examples, then what was uploaded.
@@ -86,8 +86,7 @@ pub(crate) async fn upload(
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (stem, format) = match query.get("filename") {
         Some(name) => {
-            let format =
-                BomFormat::from_file_name(name).map_err(|error| intake::bom_refused(error, texts))?;
+            let format = intake::format_of(name).map_err(|error| intake::bom_refused(error, texts))?;
             (stem(name), format)
         }
         None => match BomFormat::from_content_type(content_type) {
@@ -103,13 +102,9 @@ pub(crate) async fn upload(
     let paths = state.paths().clone();
     let limit = state.settings().limits.uploaded_boms;
     let answer = blocking(move || {
-        let verdict = verdict(model::parse_bom(&body, format), texts)?;
+        let verdict = verdict(&paths, model::parse_bom(&body, format), texts)?;
         if uploaded(&paths).len() >= limit {
-            return Err(ApiError::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "uploads_full",
-                format!("{limit} BOM files are kept already; remove some from the directory {BOMS}"),
-            ));
+            return Err(ApiError::uploads_full(limit, BOMS));
         }
         let name = keep(&paths.boms_dir(), &stem, format.word(), &body).map_err(ApiError::internal)?;
         let mut answer = json!({ "bom_file": format!("{BOMS}/{name}") });
@@ -140,7 +135,7 @@ pub(crate) async fn validate(
             ApiError::bad_request("bom_file_required", "bom_file is required").with_problems(vec![problem])
         })?;
         if let Some(bom) = request.get("bom").filter(|bom| !bom.is_null()) {
-            return verdict(model::bom_from_value(bom), texts);
+            return verdict(&paths, model::bom_from_value(bom), texts);
         }
         let name = match request.get("bom_file") {
             Some(Value::String(name)) if !name.is_empty() => name,
@@ -154,23 +149,28 @@ pub(crate) async fn validate(
                     "bom_file must be a string",
                 )
                 .at("/bom_file")
-                .found(other.to_string(), "a path");
+                .found(shown(&other.to_string()), "a path");
                 return Err(ApiError::bad_request("request.invalid", "bom_file must be a string")
                     .with_problems(vec![problem]));
             }
         };
-        let format = BomFormat::from_file_name(name).map_err(|error| intake::bom_refused(error, texts))?;
+        let format = intake::format_of(name).map_err(|error| intake::bom_refused(error, texts))?;
         let bytes = intake::file(&paths, name).map_err(|error| intake::bom_refused(error, texts))?;
-        verdict(model::parse_bom(&bytes, format), texts)
+        verdict(&paths, model::parse_bom(&bytes, format), texts)
     })
     .await??;
     Ok(Json(answer))
 }
 
 /// What is said about a BOM that could be understood; one that could not is
-/// refused.
-fn verdict(parsed: Result<Checked<Bom>, BomError>, texts: Language) -> Result<Value, ApiError> {
-    match parsed {
+/// refused. It is also tried on the default configuration, where a unit that is
+/// longer than the envelope shows.
+fn verdict(
+    paths: &Paths,
+    parsed: Result<Checked<Bom>, BomError>,
+    texts: Language,
+) -> Result<Value, ApiError> {
+    match parsed.and_then(|bom| intake::tried(paths, bom)) {
         Ok(Checked { value: bom, warnings }) => Ok(json!({
             "valid": true,
             "num_components": bom.entries.len(),

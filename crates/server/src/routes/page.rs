@@ -23,12 +23,7 @@ pub(crate) async fn asset(uri: Uri, method: axum::http::Method, headers: HeaderM
             super::method_not_allowed().await.into_response()
         }
         Some(file) => serve(path, file, &headers),
-        None if path == "index.html" => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "page_not_built",
-            "this program was built without its page; run `make` in the source directory, or use the API under /api",
-        )
-        .into_response(),
+        None if path == "index.html" => ApiError::page_not_built().into_response(),
         None => ApiError::not_found().into_response(),
     }
 }

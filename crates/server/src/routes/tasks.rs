@@ -148,7 +148,7 @@ pub(crate) async fn iteration(
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let task = state.engine().task(&id).await?;
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "iteration_not_found", "Iteration not found");
+    let missing = ApiError::iteration_not_found;
     let number: u32 = number.parse().map_err(|_| missing())?;
     let dir = state.paths().data_dir().join(directory_name(&task.created_at, &task.id));
     let text = blocking(move || std::fs::read(dir.join(design_state_name(number)))).await?;
@@ -160,8 +160,7 @@ pub(crate) async fn visualization(
     State(state): State<AppState>,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let missing =
-        || ApiError::new(StatusCode::NOT_FOUND, "visualization_not_found", "Visualization not found");
+    let missing = ApiError::visualization_not_found;
     let task = state.engine().task(&id).await?;
     let (_, dir) = finished_dir(&state, &task)?;
     let place = file_place(&name).filter(|_| IMAGE_NAMES.contains(&name.as_str())).ok_or_else(missing)?;
@@ -174,7 +173,7 @@ pub(crate) async fn file(
     State(state): State<AppState>,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "file_not_found", "File not found");
+    let missing = ApiError::file_not_found;
     let task = state.engine().task(&id).await?;
     let (_, dir) = finished_dir(&state, &task)?;
     let place = file_place(&name).ok_or_else(missing)?;

@@ -141,6 +141,30 @@ async fn files_outside_and_missing_files_get_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn long_names_come_back_in_part() {
+    let server = Server::start().await;
+    let long = "x".repeat(50_000);
+    for body in [
+        json!({"bom_file": format!("{long}.json")}),
+        json!({"bom_file": format!("a.{long}")}),
+        json!({"bom": small_bom(), "config_path": format!("{long}.yaml")}),
+        json!({"bom": small_bom(), "max_iterations": long}),
+        json!({"bom_file": {"a": long}}),
+    ] {
+        for path in ["/api/tasks", "/api/bom/validate"] {
+            let answer = server.post(path, &body).await;
+            if path == "/api/tasks" || answer.status != 200 {
+                answer.refused(400);
+            }
+            assert!(answer.body.len() < 4000, "{path}: {} bytes", answer.body.len());
+        }
+    }
+    let upload = format!("/api/boms?filename=a.{}", "x".repeat(5000));
+    assert!(server.request("POST", &upload, &[], b"{}").await.body.len() < 4000);
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bom_that_cannot_be_used_becomes_no_task() {
     let server = Server::start().await;
     let part = |id: &str| json!({"id": id, "name": id, "dimensions": {"x": 50, "y": 50, "z": 50}, "mass": 1, "power": 1, "category": "c"});
@@ -187,6 +211,17 @@ async fn a_configuration_with_components_needs_no_bom() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_without_effect_are_told_to_those_whose_file_has_them() {
+    let server = Server::start().await;
+    assert!(server.post("/api/tasks", &small_task(1)).await.json()["warnings"].is_null());
+    std::fs::create_dir(server.dir.path().join("config")).expect("a directory");
+    let yaml = "optimization: {max_iterations: 2, frogs: 3}\n";
+    std::fs::write(server.dir.path().join("config/system.yaml"), yaml).expect("written");
+    let warnings = server.post("/api/tasks", &small_task(1)).await.json()["warnings"].clone();
+    assert!(warnings.to_string().contains("frogs"), "{warnings}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_impossible_but_well_formed_runs_and_is_called_infeasible() {
     let server = Server::start().await;
     let mut bom = small_bom();
@@ -210,6 +245,12 @@ async fn a_body_of_50_mb_is_too_large_and_gets_its_answer() {
     let mut bom = small_bom();
     bom["description"] = json!("x".repeat(2 << 20));
     assert_eq!(server.post("/api/tasks", &json!({"bom": bom})).await.refused(413), "body_too_large");
+    // What is kept beside the BOM is in every list, so it is small.
+    let mut body = small_task(1);
+    body["note"] = json!("x".repeat(64 << 10));
+    let answer = server.post("/api/tasks", &body).await;
+    assert_eq!(answer.refused(413), "body_too_large");
+    assert_eq!(answer.json()["error"], "the request body without its BOM is larger than 65536 bytes");
     unharmed(&server).await;
 }
 

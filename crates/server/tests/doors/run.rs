@@ -73,13 +73,21 @@ async fn messages_stay_within_their_budget() {
     let updates = client.updates_to_the_end().await;
     let size = |update: &Value| format!("42/tasks,[\"task_update\",{update}]").len();
     let largest = updates.iter().map(size).max().expect("updates");
-    let total: usize = updates.iter().map(size).sum();
+    // How often a long iteration reports is up to the machine's speed.
+    let is_fraction = |update: &&Value| {
+        let data = &update["data"];
+        let percent = data["current_iteration"].as_f64().map(|k| 100.0 * k / 20.0);
+        update["event_type"] == "progress"
+            && percent.is_some()
+            && percent != data["progress_percent"].as_f64()
+    };
+    let total: usize = updates.iter().filter(|update| !is_fraction(update)).map(size).sum();
     assert!(largest <= 500, "{largest} bytes in one message");
     assert!(total <= 20_000, "{total} bytes in {} messages", updates.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn equal_seeds_give_equal_layouts() {
+async fn equal_seeds_give_equal_layouts_and_others_give_others() {
     let server = Server::start().await;
     let mut tasks = Vec::new();
     for seed in [7, 7, 8] {
@@ -94,19 +102,21 @@ async fn equal_seeds_give_equal_layouts() {
         states.push(state["components"].clone());
     }
     assert_eq!(states[0], states[1]);
+    assert_ne!(states[0], states[2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_of_the_task_win_over_those_of_the_bom() {
     let server = Server::start().await;
     let mut bom = small_bom();
-    bom["constraints"] = json!({"max_temp_c": 80});
+    // Two boxes on the walls of this envelope cannot be balanced any better.
+    bom["constraints"] = json!({"max_temp_c": 80, "max_cg_offset_mm": 50});
     let mut feasible = Vec::new();
     for constraints in [json!({}), json!({"max_temp_c": -200})] {
         let id = server.create(&json!({"bom": bom, "max_iterations": 2, "constraints": constraints})).await;
         feasible.push(server.finished(&id).await["result"]["feasible"].clone());
     }
-    assert_eq!(feasible[1], json!(false));
+    assert_eq!(feasible, [json!(true), json!(false)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

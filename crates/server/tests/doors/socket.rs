@@ -88,10 +88,15 @@ async fn an_acknowledgement_carries_the_answer_after_the_event() {
     assert_eq!(ack, json!([answer]));
     client.updates_to_the_end().await;
 
-    client.send("42/tasks,8[\"subscribe\",{}]").await;
-    let (name, answer) = client.event().await;
-    assert_eq!((name.as_str(), &answer["message"]), ("error", &json!("task_id is required")));
-    assert_eq!(client.next().await, format!("43/tasks,8[{answer}]"));
+    for (packet, id, code) in [
+        ("42/tasks,8[\"subscribe\",{}]", 8, "task_id_required"),
+        ("451-/tasks,9[\"subscribe\",{\"_placeholder\":true,\"num\":0}]", 9, "binary_not_supported"),
+    ] {
+        client.send(packet).await;
+        let (name, answer) = client.event().await;
+        assert_eq!((name.as_str(), &answer["code"]), ("error", &json!(code)));
+        assert_eq!(client.next().await, format!("43/tasks,{id}[{answer}]"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,14 +123,30 @@ async fn many_requests_in_one_breath_are_answered_in_order() {
     }
 }
 
+/// Refuses a CONNECT beyond the limit.
+const TOO_MANY: &str =
+    "44/tasks,{\"data\":{\"code\":\"too_many_connections\"},\"message\":\"Too many connections\"}";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_are_refused() {
     let server = Server::start_with(|settings, _| settings.limits.connections = 1).await;
     let mut first = Client::connect(&server).await;
     let mut second = Client::open(&server).await;
     second.send("40/tasks,").await;
-    assert_eq!(second.next().await, "44/tasks,{\"message\":\"Too many connections\"}");
+    assert_eq!(second.next().await, TOO_MANY);
     assert!(second.ended().await);
+    // One that says nothing does not keep its place either.
+    let mut silent = Client::open(&server).await;
+    assert_eq!(silent.next().await, TOO_MANY);
+    assert!(silent.ended().await);
+    let open = server.get("/socket.io/?EIO=4&transport=polling").await.text();
+    let open: Value = serde_json::from_str(&open[1..]).expect("JSON");
+    let url = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    let mut told = server.get(&url).await.text();
+    if told == "2" {
+        told = server.get(&url).await.text();
+    }
+    assert_eq!(told.split('\u{1e}').find(|packet| *packet != "2"), Some(TOO_MANY));
     first.heard_nothing().await;
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Claimed {
     pub(crate) created_at: String,
     pub(crate) spec: Value,
     pub(crate) checkpoint: Option<Vec<u8>>,
+    pub(crate) progress: Option<Value>,
+    pub(crate) last_iteration: Option<Value>,
     pub(crate) head_seq: u64,
     pub(crate) cancel_requested: bool,
     /// Appended by the claim: `running`, the first time only.
@@ -115,6 +117,8 @@ impl Store {
                 created_at: entry.task.created_at,
                 spec,
                 checkpoint,
+                progress: entry.task.progress,
+                last_iteration: entry.task.last_iteration,
                 head_seq: entry.task.head_seq,
                 cancel_requested: entry.cancel_requested,
                 appended,

@@ -35,7 +35,7 @@ fn telling() -> JobFunction {
         }
     };
     Arc::new(move |context| {
-        for k in steps_done(context) + 1..=STEPS {
+        for k in steps_told(context) + 1..=STEPS {
             tell(format!("before {k}"));
             if commit_step(context, k, STEPS) == Control::Yield {
                 return Err(JobFailure::Yielded);
@@ -55,7 +55,7 @@ fn say(line: &str) {
 /// The same job without a word, for the process that runs the tests.
 fn silent() -> JobFunction {
     Arc::new(|context| {
-        for k in steps_done(context) + 1..=STEPS {
+        for k in steps_told(context) + 1..=STEPS {
             assert_eq!(commit_step(context, k, STEPS), Control::Continue);
         }
         success(STEPS)

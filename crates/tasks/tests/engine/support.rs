@@ -91,6 +91,16 @@ pub(crate) fn steps_done(context: &JobContext) -> u64 {
     context.checkpoint.as_deref().map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
 }
 
+/// The same for a job that commits every step: what clients were told of them
+/// was stored with the checkpoint and comes with it.
+pub(crate) fn steps_told(context: &JobContext) -> u64 {
+    let done = steps_done(context);
+    let told = |data: &Option<Value>, key: &str| data.as_ref().map_or(0, |data| data[key].as_u64().unwrap());
+    assert_eq!(told(&context.progress, "current_iteration"), done);
+    assert_eq!(told(&context.last_iteration, "iteration"), done);
+    done
+}
+
 /// Stores step `k` of `n`: two events and a checkpoint in one commit.
 pub(crate) fn commit_step(context: &JobContext, k: u64, n: u64) -> Control {
     context.commit(
@@ -110,7 +120,7 @@ pub(crate) fn success(steps: u64) -> Result<JobSuccess, JobFailure> {
 pub(crate) fn counting(before_step: impl Fn(&JobContext, u64) + Send + Sync + 'static) -> JobFunction {
     Arc::new(move |context| {
         let n = context.spec["steps"].as_u64().unwrap();
-        let mut done = steps_done(context);
+        let mut done = steps_told(context);
         if context.control() == Control::Cancel {
             return success(done);
         }
