@@ -56,6 +56,9 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Longest time in which a request body must have arrived, s. Default 30.
     pub body_timeout_s: u64,
+    /// Longest time in which the head of a request must have arrived, s; a
+    /// connection may rest as long between two requests. Default 60.
+    pub head_timeout_s: u64,
     /// Largest BOM inside the body of `POST /api/tasks`, bytes; larger ones are
     /// uploaded first. Default 1 MiB. The rest of the body has at most 64 KiB.
     pub inline_bom_bytes: usize,
@@ -98,6 +101,7 @@ impl Default for Limits {
         Limits {
             body_bytes: 8 << 20,
             body_timeout_s: 30,
+            head_timeout_s: 60,
             inline_bom_bytes: 1 << 20,
             queued_tasks: 1000,
             uploaded_boms: 1000,
@@ -112,6 +116,10 @@ impl Default for Limits {
 impl Limits {
     pub(crate) fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_s)
+    }
+
+    pub(crate) fn head_timeout(&self) -> Duration {
+        Duration::from_secs(self.head_timeout_s)
     }
 
     pub(crate) fn shutdown(&self) -> Duration {
@@ -170,6 +178,7 @@ const CORS_KEYS: &[&str] = &["origins"];
 const LIMIT_KEYS: &[&str] = &[
     "body_bytes",
     "body_timeout_s",
+    "head_timeout_s",
     "inline_bom_bytes",
     "queued_tasks",
     "uploaded_boms",
@@ -209,7 +218,7 @@ impl Settings {
 
     fn check_ranges(&self, path: &Path) -> Result<(), Error> {
         let limits = &self.limits;
-        let checks: [(&'static str, u64, bool, &'static str); 8] = [
+        let checks: [(&'static str, u64, bool, &'static str); 9] = [
             ("workers", self.workers as u64, (1..=256).contains(&self.workers), "1 to 256"),
             (
                 "limits.body_bytes",
@@ -221,6 +230,12 @@ impl Settings {
                 "limits.body_timeout_s",
                 limits.body_timeout_s,
                 (1..=3600).contains(&limits.body_timeout_s),
+                "1 to 3600",
+            ),
+            (
+                "limits.head_timeout_s",
+                limits.head_timeout_s,
+                (1..=3600).contains(&limits.head_timeout_s),
                 "1 to 3600",
             ),
             ("limits.queued_tasks", limits.queued_tasks as u64, limits.queued_tasks > 0, "at least 1"),
@@ -296,6 +311,7 @@ mod tests {
             [limits]
             body_bytes = 2048
             body_timeout_s = 5
+            head_timeout_s = 10
             inline_bom_bytes = 100
             queued_tasks = 4
             uploaded_boms = 5
@@ -313,8 +329,8 @@ mod tests {
         let limits = settings.limits;
         assert_eq!((limits.body_bytes, limits.body_timeout_s, limits.inline_bom_bytes), (2048, 5, 100));
         assert_eq!((limits.queued_tasks, limits.uploaded_boms, limits.connections), (4, 5, 6));
-        let rest = (limits.subscriptions_per_connection, limits.waiting_messages, limits.shutdown_s);
-        assert_eq!(rest, (7, 8, 9));
+        assert_eq!((limits.subscriptions_per_connection, limits.waiting_messages), (7, 8));
+        assert_eq!((limits.shutdown_s, limits.head_timeout_s), (9, 10));
     }
 
     #[test]

@@ -10,6 +10,8 @@
 pub mod config;
 /// Start, serve, stop.
 mod run;
+/// Takes connections and serves each on a task of its own.
+mod accept;
 
 /// What is wanted of a search, and its defaults.
 pub mod wishes;

@@ -1,6 +1,6 @@
 //! Start, serve, stop.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::accept;
 use crate::config::Settings;
 use crate::jobs;
 use crate::paths::Paths;
@@ -85,15 +86,15 @@ pub async fn run(
     let draining = CancellationToken::new();
     let state = AppState::new(engine.clone(), settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
-    let serve = axum::serve(listener.tap_io(tune), routes::router(state.clone()))
-        .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
-        .into_future();
+    let router = routes::router(state.clone());
+    let head_timeout = state.settings().limits.head_timeout();
+    let serve = accept::serve(listener.tap_io(tune), router, head_timeout, stop_accepting.clone());
     let mut serve = std::pin::pin!(serve);
     // Nobody may want to know; connections wait in the listener until served.
     let _ = ready.send(address);
 
     tokio::select! {
-        served = &mut serve => served?,
+        () = &mut serve => {}
         () = shutdown => {
             tracing::info!("shutting down");
             // Clients still hear what the last reports of the jobs bring.

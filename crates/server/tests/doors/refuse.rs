@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Server, small_bom, small_task, soon};
+use crate::harness::{Client, Server, small_bom, small_task, soon};
 
 /// The server must still work, and no task have come of it.
 async fn unharmed(server: &Server) {
@@ -273,6 +273,30 @@ async fn a_body_that_does_not_come_times_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_a_connection_and_says_nothing_loses_it() {
+    let server = Server::start_with(|settings, _| settings.limits.head_timeout_s = 1).await;
+    let host = server.address;
+    for (said, answers) in [
+        (String::new(), 0),
+        (format!("GET /api/health HTTP/1.1\r\nhost: {host}\r\n"), 0),
+        (format!("GET /api/health HTTP/1.1\r\nhost: {host}\r\n\r\n"), 1),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+        stream.write_all(said.as_bytes()).await.expect("sent");
+        let mut heard = Vec::new();
+        soon("end", stream.read_to_end(&mut heard)).await.expect("an end");
+        let heard = String::from_utf8_lossy(&heard);
+        assert_eq!(heard.matches("HTTP/1.1 200 OK").count(), answers, "{said:?}: {heard}");
+    }
+    // What became a WebSocket has its own heartbeat.
+    let mut client = Client::connect(&server).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    soon("end", stream.read_to_end(&mut Vec::new())).await.expect("an end");
+    client.heard_nothing().await;
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_tasks_routes_and_methods_are_json() {
     let server = Server::start().await;
     let long = "x".repeat(5000);
@@ -404,4 +428,31 @@ async fn nobody_is_served_beyond_this_machine_without_a_word_from_the_operator()
     let (ready, _) = tokio::sync::oneshot::channel();
     let outcome = soon("refusal", server::run(settings, listener, ready, std::future::pending())).await;
     assert!(matches!(outcome, Err(server::Error::NoAuth { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validation_says_what_no_layout_can_mend() {
+    let server = Server::start().await;
+    let bar = |long: f64, wide: f64| {
+        json!([
+            {"id": "bar", "name": "bar", "dimensions": {"x": long, "y": wide, "z": wide}, "mass": 1, "power": 1, "category": "c"},
+            {"id": "box", "name": "box", "dimensions": {"x": wide, "y": wide, "z": wide}, "mass": 1, "power": 1, "category": "c"},
+        ])
+    };
+    let codes = |answer: &serde_json::Value| -> Vec<String> {
+        let problems = answer["problems"].as_array().expect("a list");
+        problems.iter().map(|problem| problem["code"].as_str().expect("a code").to_owned()).collect()
+    };
+    let long = server.post("/api/bom/validate", &json!({"bom": bar(3000.0, 50.0)})).await.json();
+    assert_eq!(long["valid"], true, "{long}");
+    assert!(codes(&long).iter().any(|code| code == "envelope.component_too_large"), "{long}");
+    // So small a satellite has no room inside its shell.
+    let tiny = bar(0.3, 0.2);
+    let refused = server.post("/api/bom/validate", &json!({"bom": tiny})).await.json();
+    assert_eq!(refused["valid"], false, "{refused}");
+    assert_eq!(refused["num_components"], 2, "{refused}");
+    assert!(codes(&refused).iter().any(|code| code == "envelope.shell_too_thick"), "{refused}");
+    let uploaded =
+        server.request("POST", "/api/boms?filename=tiny.json", &[], tiny.to_string().as_bytes()).await.json();
+    assert_eq!(uploaded["valid"], false, "{uploaded}");
 }
