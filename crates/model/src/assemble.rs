@@ -67,6 +67,7 @@ pub fn assemble(
     let (straps, conflicts) = references::straps(entries, &units, &components, pointer);
     problems.extend(conflicts);
     problems.extend(references::too_many_relations(source, &units));
+    problems.extend(power_limit_without_effect(task, &source.limits));
     let satellite = Satellite {
         name: (source.scenario_id.clone().or_else(|| config.project_name.clone()))
             .unwrap_or_else(|| "satellite".to_owned()),
@@ -91,6 +92,23 @@ pub fn assemble(
         return Err(problems);
     }
     Ok(Checked { value: satellite, warnings: problems })
+}
+
+/// A power limit that the task or the BOM states while nobody says whether it
+/// is to be enforced.
+fn power_limit_without_effect(task: &LimitSet, bom: &LimitSet) -> Option<Problem> {
+    let stated = task.or(bom);
+    let limit_w = stated.max_power_w.filter(|_| stated.enforce_power_budget.is_none())?;
+    Some(
+        Problem::warning(
+            "limits.no_effect",
+            format!("max_power_w（{limit_w} W）未生效：未设置 enforce_power_budget"),
+            format!("max_power_w ({limit_w} W) has no effect: enforce_power_budget is not set"),
+        )
+        .at("/constraints/max_power_w")
+        .found(limit_w.to_string(), "any value, with enforce_power_budget true or false")
+        .fix("add \"enforce_power_budget\": true beside it"),
+    )
 }
 
 fn wrong_count(count: usize, has_bom: bool) -> Problem {

@@ -45,7 +45,21 @@ pub(crate) fn problems(path: &Path, problems: &[Problem], language: Language) ->
             let _ = writeln!(text, "    {name}: {detail}");
         }
     }
-    text
+    printable(&text)
+}
+
+/// What an input brings along must not steer the terminal: control characters
+/// other than the line's end are shown as escapes.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push('\n'),
+            control if control.is_control() => shown.extend(control.escape_default()),
+            other => shown.push(other),
+        }
+    }
+    shown
 }
 
 /// The warnings of an input that is run all the same: those that name keys
@@ -65,7 +79,7 @@ pub(crate) fn warnings(path: &Path, warnings: &[Problem], language: Language) ->
             Language::Zh => writeln!(text, "{}: 已读取但尚未评估: {keys}", path.display()),
         };
     }
-    text
+    printable(&text)
 }
 
 #[cfg(test)]
@@ -88,5 +102,13 @@ mod tests {
         assert!(text.contains("warning[bom.unit_suspect]"), "{text}");
         assert!(text.ends_with("a.json: read, but not evaluated yet: bus_voltage_v, heater\n"), "{text}");
         assert!(warnings(Path::new("a.json"), &[], Language::En).is_empty());
+    }
+
+    #[test]
+    fn what_an_input_holds_does_not_steer_the_terminal() {
+        let hostile = [Problem::warning("bom.x", "\u{1b}[31m红\0", "a\u{1b}[31mred\0")];
+        let text = problems(Path::new("a.json"), &hostile, Language::En);
+        assert!(text.contains("a\\u{1b}[31mred\\u{0}"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
     }
 }

@@ -326,3 +326,18 @@ fn a_satellite_survives_serialization() {
     let text = serde_json::to_string(&satellite).expect("JSON");
     assert_eq!(serde_json::from_str::<Satellite>(&text).expect("a satellite"), satellite);
 }
+
+#[test]
+fn a_power_limit_that_nobody_enforces_is_warned_about() {
+    for (constraints, expected) in [
+        (json!({"max_power_w": 3}), true),
+        (json!({"max_power_w": 3, "enforce_power_budget": false}), false),
+        (json!({"max_power_w": 3, "enforce_power_budget": true}), false),
+        (json!({}), false),
+    ] {
+        let bom = json!({"components": [unit("a")], "constraints": constraints});
+        let checked = assembled(bom, &SystemConfig::default()).expect("a satellite");
+        let warned = checked.warnings.iter().any(|warning| warning.code == "limits.no_effect");
+        assert_eq!(warned, expected, "{constraints}");
+    }
+}
