@@ -7,7 +7,6 @@ use tokio::sync::broadcast;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::follow::Follower;
 use crate::job::JobFunction;
 use crate::log::Log;
 use crate::settings::{EngineSettings, Surroundings};
@@ -75,11 +74,6 @@ impl Engine {
         self.log().store.task(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
-    /// What the job was given.
-    pub async fn spec(&self, task_id: &str) -> Result<Value, Error> {
-        self.log().store.spec(task_id).await?.ok_or_else(|| unknown(task_id))
-    }
-
     /// Tasks newest first; `before` is the id of the last one of the page
     /// before. At most [`Engine::MAX_PAGE`].
     pub async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, Error> {
@@ -112,17 +106,11 @@ impl Engine {
         Ok(events)
     }
 
-    /// Live events of all tasks, as a hint: it may lag or skip, the log is the
-    /// truth. A receiver that lags reads the log.
+    /// Live events of all tasks that run in this process, as a hint: it may lag
+    /// or skip, the log is the truth. Who begins to watch and then reads the log
+    /// misses nothing; a receiver that lags reads the log again.
     pub fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
         self.log().watch()
-    }
-
-    /// Reads the events of one task with `seq > after`: those in the log, then
-    /// those to come, each once and in order, to the task's end.
-    pub async fn follow(&self, task_id: &str, after: u64) -> Result<Follower, Error> {
-        self.head_seq(task_id).await?;
-        Ok(Follower::new(self.workers.clone(), task_id, after))
     }
 
     /// Ends the task: at once when pending or paused, at the next report of the

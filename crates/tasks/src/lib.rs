@@ -16,8 +16,6 @@ pub mod engine;
 mod error;
 /// One fact about a task, and its place in order.
 pub mod event;
-/// The order of events for one reader: replay, then live.
-pub mod follow;
 /// What a worker runs, and how it reports.
 pub mod job;
 /// Every change, as one transaction that is announced after it is durable.
@@ -35,7 +33,6 @@ pub use clock::{Clock, format_timestamp, system_clock};
 pub use engine::Engine;
 pub use error::Error;
 pub use event::{EVENT_VERSION, Event, EventKind, NewEvent};
-pub use follow::Follower;
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
 pub use settings::{EngineSettings, Messages, Surroundings};
 pub use task::{Status, Task};

@@ -61,10 +61,6 @@ impl Workers {
         }
     }
 
-    pub(crate) fn stopped(&self) -> &CancellationToken {
-        &self.stopped
-    }
-
     pub(crate) fn stop(&self) {
         self.draining.cancel();
         self.stopped.cancel();

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::Row;
 
 use super::append::{AppendError, Author, Entry};
-use super::{Connection, Dialect, Store, json};
+use super::{Connection, Store, json};
 use crate::event::{Event, NewEvent};
 use crate::settings::Messages;
 use crate::task::Status;
@@ -193,15 +193,4 @@ async fn job_input(
     .fetch_one(connection)
     .await?;
     Ok((json("inputs.spec", row.try_get("spec")?)?, row.try_get("data")?))
-}
-
-impl Dialect {
-    /// How long hints of other processes may be missed before the log is read
-    /// again. A SQLite file has one process, whose hints are complete.
-    pub(crate) fn recheck(self) -> Option<Duration> {
-        match self {
-            Dialect::Sqlite => None,
-            Dialect::Postgres => Some(Duration::from_secs(2)),
-        }
-    }
 }

@@ -183,14 +183,23 @@ impl GateKeeper {
     }
 }
 
-/// All events of a task as they come, to its end.
+/// Engines on one store do not hear each other; they read the log again.
+const READ_AGAIN: Duration = Duration::from_millis(100);
+
+/// All events of a task, read from the log as they are announced, to its end.
 pub(crate) async fn to_the_end(engine: &Engine, task_id: &str) -> Vec<Event> {
-    let mut follower = engine.follow(task_id, 0).await.unwrap();
-    let mut events = Vec::new();
-    while let Some(event) = follower.next().await.unwrap() {
-        events.push(event);
+    let mut live = engine.watch();
+    let mut events: Vec<Event> = Vec::new();
+    loop {
+        // What was announced by now is in the log that is read next.
+        while live.try_recv().is_ok() {}
+        let after = events.last().map_or(0, |event| event.seq);
+        events.extend(engine.events(task_id, after, Engine::MAX_PAGE).await.unwrap());
+        if events.last().is_some_and(Event::is_terminal) {
+            return events;
+        }
+        let _ = tokio::time::timeout(READ_AGAIN, live.recv()).await;
     }
-    events
 }
 
 /// The whole log of a task.
