@@ -1,14 +1,16 @@
 // The model of one run, with a client that answers from memory.
-import { type Client, type DesignState, emptyTask, type Task, type TaskEvent, type TaskStream } from '@msgalaxy/client';
+import { ApiError, type Client, type ConnectionStatus, type DesignState, emptyTask, type Task, type TaskEvent, type TaskStream } from '@msgalaxy/client';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { constraintLevel, marginShare, subjectText } from '../src/run/constraints';
 import { LayoutFollower } from '../src/run/follower';
 import { RunModel } from '../src/run/model';
 import { percentOf } from '../src/run/progress';
 import { emptySeries, pushIteration } from '../src/run/series';
+import { connection } from '../src/server';
 
 beforeEach(() => {
   vi.useFakeTimers();
+  connection.value = { phase: 'connected', attempt: 0 };
 });
 
 const event = (seq: number, event_type: string, data: unknown): TaskEvent =>
@@ -31,20 +33,33 @@ class FakeStream {
     this.task = { ...this.task, ...task, head_seq: given.seq };
     this.#handlers.get('event')?.(given);
   }
+  fail(message: string): void {
+    this.#handlers.get('failure')?.(new Error(message));
+  }
 }
 
-function open(task: Partial<Task> = {}): { run: RunModel; stream: FakeStream; asked: number[] } {
+/** What the server answers when asked for the task; a test may change it. */
+interface Answer {
+  task: Partial<Task>;
+  error?: Error | undefined;
+}
+
+function open(task: Partial<Task> = {}): { run: RunModel; stream: FakeStream; asked: number[]; answer: Answer } {
+  const answer: Answer = { task };
   const stream = new FakeStream();
   const asked: number[] = [];
   const client = {
-    getTask: async () => ({ ...emptyTask('t'), ...task }),
+    getTask: async () => {
+      if (answer.error) throw answer.error;
+      return { ...emptyTask('t'), ...answer.task };
+    },
     subscribeTask: () => stream as unknown as TaskStream,
     iteration: async (_: string, k: number) => {
       asked.push(k);
       return { iteration: k } as DesignState;
     },
   } as unknown as Client;
-  return { run: new RunModel(client, 't'), stream, asked };
+  return { run: new RunModel(client, 't'), stream, asked, answer };
 }
 
 describe('a run', () => {
@@ -97,6 +112,98 @@ describe('a run', () => {
   });
 });
 
+describe('a task that ended with its start layout', () => {
+  const result = { experiment_dir: 'd', final_iteration: 0, num_components: 2 };
+
+  it('shows the layout of iteration 0', async () => {
+    const { run, asked } = open({ status: 'cancelled', started_at: 'x', result });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toEqual([0]);
+    expect(run.layout.state.value?.iteration).toBe(0);
+  });
+
+  it('does so, too, when it ends while it is watched', async () => {
+    const { stream, asked } = open({ status: 'running', started_at: 'x' });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toEqual([]);
+    stream.tell(event(3, 'status_change', { status: 'cancelled', result }), { status: 'cancelled', result });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toEqual([0]);
+  });
+
+  it('has none when there is no result', async () => {
+    const { asked } = open({ status: 'cancelled' });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a server that does not know the task any more', () => {
+  const unknown = new ApiError(404, { error: 'Task not found', code: 'task_not_found' });
+  const phase = (name: ConnectionStatus['phase']): void => {
+    connection.value = { phase: name, attempt: 0 };
+  };
+
+  it('is told from trouble when it refuses the stream', async () => {
+    const { run, stream, answer } = open({ status: 'running', head_seq: 3 });
+    await vi.advanceTimersByTimeAsync(0);
+    answer.error = unknown;
+    stream.fail('Task not found');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.loading.value).toBe('unknown');
+    expect(run.task.value).toBeNull();
+    expect(stream.closed).toBe(true);
+  });
+
+  it('is not assumed when the stream was refused for another cause', async () => {
+    const { run, stream } = open({ status: 'running', head_seq: 3 });
+    await vi.advanceTimersByTimeAsync(0);
+    stream.fail('too many subscriptions');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.loading.value).toBe('error');
+    expect(run.failure.value).toBe('too many subscriptions');
+    expect(run.task.value?.status).toBe('running');
+  });
+
+  it('is asked about a task that has ended, and about one it did not know, when it is back', async () => {
+    const { run, answer } = open({ status: 'completed', head_seq: 9 });
+    await vi.advanceTimersByTimeAsync(0);
+    phase('reconnecting');
+    answer.error = unknown;
+    phase('connected');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.loading.value).toBe('unknown');
+    phase('reconnecting');
+    answer.error = undefined;
+    phase('connected');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.loading.value).toBe('ready');
+    expect(run.task.value?.status).toBe('completed');
+  });
+
+  it('is not confused with one in trouble', async () => {
+    const { run, answer } = open({ status: 'completed', head_seq: 9 });
+    await vi.advanceTimersByTimeAsync(0);
+    phase('reconnecting');
+    answer.error = new ApiError(500, {});
+    phase('connected');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(run.loading.value).toBe('ready');
+    expect(run.task.value?.status).toBe('completed');
+  });
+
+  it('gives the log once when the task is followed anew', async () => {
+    const { run, stream } = open({ status: 'running' });
+    await vi.advanceTimersByTimeAsync(0);
+    stream.tell(event(1, 'status_change', { status: 'pending' }));
+    await vi.advanceTimersByTimeAsync(50);
+    await run.load();
+    stream.tell(event(1, 'status_change', { status: 'pending' }));
+    await vi.advanceTimersByTimeAsync(50);
+    expect(run.log.map(({ seq }) => seq)).toEqual([1]);
+  });
+});
+
 describe('the layout follower', () => {
   it('says which layout could not be had, and tries again when asked', async () => {
     let broken = true;
@@ -110,7 +217,7 @@ describe('the layout follower', () => {
     broken = false;
     follower.want(2);
     await vi.advanceTimersByTimeAsync(500);
-    expect(follower.failed.value).toBe(0);
+    expect(follower.failed.value).toBeNull();
     expect(follower.state.value?.iteration).toBe(2);
   });
 });

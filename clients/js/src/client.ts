@@ -1,6 +1,6 @@
 import { Connection, type ConnectionOptions } from './connection.js';
 import { ApiError, type Problem, UnreachableError } from './errors.js';
-import type { TaskEvent } from './events.js';
+import type { IterationMetrics, TaskEvent } from './events.js';
 import { TaskStream, type TaskStreamOptions } from './stream.js';
 import type { Task } from './task.js';
 
@@ -35,6 +35,8 @@ export interface CreatedTask {
   task_id: string;
   status: 'pending';
   created_at: string;
+  /** The task runs all the same; absent when there are none. */
+  warnings?: Problem[];
 }
 
 /** A page of tasks, newest first. */
@@ -62,6 +64,7 @@ export interface BomCheck {
   /** Components after quantity expansion; only of a valid BOM. */
   num_units?: number;
   errors: string[];
+  /** Of a valid BOM these are warnings. */
   problems?: Problem[];
   components: { id: string; name: string; mass: number; power: number; category: string }[];
 }
@@ -90,6 +93,7 @@ export interface Uploaded {
   num_components: number;
   /** Components after quantity expansion; only of a valid BOM. */
   num_units?: number;
+  /** Of a valid BOM these are warnings. */
   problems: Problem[];
 }
 
@@ -149,7 +153,7 @@ export interface DesignState {
   envelope: { outer_size?: Vector; inner_size: Vector; thickness?: number; origin?: string };
   keepouts: { min_point: Vector; max_point: Vector; tag?: string }[];
   metadata: {
-    metrics?: Record<string, number | boolean | null>;
+    metrics?: IterationMetrics;
     constraints?: ConstraintState[];
     feasible?: boolean;
     score?: number;

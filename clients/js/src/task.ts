@@ -1,3 +1,4 @@
+import type { Problem } from './errors.js';
 import type { IterationCompleteEvent, Progress, TaskEvent, UnknownEvent } from './events.js';
 import { isKnownEvent } from './events.js';
 
@@ -32,6 +33,8 @@ export interface Task {
   progress: Progress | null;
   /** Data of the newest `iteration_complete` event. */
   last_iteration: IterationCompleteEvent['data'] | null;
+  /** What the input says that has no effect, or that no layout can meet. Not told in lists, nor by older servers. */
+  warnings?: Problem[];
   /** Seq of the newest event that was folded in. */
   head_seq: number;
 }

@@ -42,6 +42,21 @@ describe('requests', () => {
   });
 });
 
+describe('warnings', () => {
+  const warning = { severity: 'warning', code: 'not_evaluated_yet', pointer: '/components/0/heater' };
+
+  it('come with a created task and with a task', async () => {
+    const { client } = serverThat(() => Response.json({ task_id: 'a', warnings: [warning] }));
+    expect((await client.createTask({ bom_file: 'x' })).warnings).toEqual([warning]);
+    expect((await client.getTask('a')).warnings).toEqual([warning]);
+  });
+
+  it('may be missing', async () => {
+    const { client } = serverThat(() => Response.json({ task_id: 'a' }));
+    expect((await client.createTask({ bom_file: 'x' })).warnings).toBeUndefined();
+  });
+});
+
 describe('refusals', () => {
   it('carry code, problems and request id', async () => {
     const problem = { severity: 'error', code: 'bom.mass_nonpositive', pointer: '/components/0/mass' };

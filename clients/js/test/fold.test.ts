@@ -38,4 +38,12 @@ describe('what the protocol may add', () => {
     const task = applyEvent({ ...emptyTask('a'), head_seq: 99 }, event(7, 'snapshot', snapshot));
     expect(task).toEqual(snapshot);
   });
+
+  it('keeps the warnings, of which events say nothing', () => {
+    const warnings = [{ severity: 'warning', code: 'not_evaluated_yet', pointer: '/x', found: '', allowed: '', message_zh: '', message_en: '' } as const];
+    const told: Task = { ...emptyTask('a'), warnings: [...warnings] };
+    const snapshot = { ...emptyTask('a'), status: 'running', head_seq: 1 };
+    const task = [event(1, 'snapshot', snapshot), event(2, 'progress', {})].reduce<Task>(applyEvent, told);
+    expect(task).toMatchObject({ status: 'running', head_seq: 2, warnings });
+  });
 });

@@ -65,6 +65,7 @@ export const en: Record<Key, string> = {
   'problems.title': 'Problems ({n})',
   'problems.error': 'Error',
   'problems.warning': 'Warning',
+  'problems.notEvaluated': 'Read and kept, but not evaluated yet:',
   'problems.where': 'Where',
   'problems.line': 'line {line}',
   'problems.line.column': 'line {line}, column {column}',
@@ -123,10 +124,15 @@ export const en: Record<Key, string> = {
   'run.done.feasible': 'Done. The layout meets every constraint.',
   'run.done.converged': 'It ended early: no more improvement after iteration {n}.',
   'run.done.infeasible': 'Done, but {n} constraints are still violated. Try more iterations or wider limits.',
+  'run.done.hopeless':
+    'Done, but {n} constraints are still violated. By the warning below about the envelope, no layout can be feasible: change what it names, then run again.',
   'run.done.cancelled': 'Cancelled. The best layout up to iteration {n} is kept.',
   'run.done.cancelled.early': 'Cancelled before it began.',
+  'run.done.cancelled.start': 'Cancelled during the first iteration. The best layout up to then is kept as iteration 0.',
+  'run.done.cancelled.nothing': 'Cancelled before there was a layout.',
   'run.failed': 'The task failed',
   'run.failed.code': 'Error code',
+  'run.warnings': 'Warnings about the input ({n})',
   'run.config': 'Task configuration',
 
   'kpi.title': 'Key figures',

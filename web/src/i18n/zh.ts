@@ -61,6 +61,7 @@ export const zh = {
   'problems.title': '问题（{n}）',
   'problems.error': '错误',
   'problems.warning': '提醒',
+  'problems.notEvaluated': '已读取并保留，但目前尚不参与评估：',
   'problems.where': '位置',
   'problems.line': '第 {line} 行',
   'problems.line.column': '第 {line} 行第 {column} 列',
@@ -119,10 +120,15 @@ export const zh = {
   'run.done.feasible': '优化完成，布局满足全部约束。',
   'run.done.converged': '第 {n} 次迭代后不再有改进，已提前结束。',
   'run.done.infeasible': '优化完成，但仍有 {n} 项约束超限。可增加迭代次数或放宽约束后再试。',
+  'run.done.hopeless':
+    '优化完成，但仍有 {n} 项约束超限。按下方关于包络的提醒，任何布局都不可能可行：请先修改提醒所指之处，再次运行。',
   'run.done.cancelled': '任务已取消，保留到第 {n} 次迭代的最好布局。',
   'run.done.cancelled.early': '任务在开始前已取消。',
+  'run.done.cancelled.start': '任务在第一次迭代中已取消，保留到那时的最好布局（第 0 次迭代）。',
+  'run.done.cancelled.nothing': '任务已取消，当时还没有布局。',
   'run.failed': '任务失败',
   'run.failed.code': '错误代码',
+  'run.warnings': '输入提醒（{n}）',
   'run.config': '任务配置',
 
   'kpi.title': '关键指标',

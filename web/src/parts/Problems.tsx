@@ -1,6 +1,7 @@
 import { ApiError, type Problem } from '@msgalaxy/client';
 import { language, t } from '../i18n';
 import { explain } from '../server';
+import { sortWarnings } from './warnings';
 
 /** What went wrong, with every problem: where it is, what stands there, and how to mend it. */
 export function Failure({ error }: { error: unknown }) {
@@ -19,12 +20,13 @@ export function Failure({ error }: { error: unknown }) {
   );
 }
 
-/** Problems in the current language. */
+/** Problems in the current language; the keys without effect in one line. */
 export function ProblemList({ problems }: { problems: readonly Problem[] }) {
+  const { single, keys } = sortWarnings(problems);
   if (problems.length === 0) return null;
   return (
     <ul class="problems" data-testid="problems">
-      {problems.map((problem, index) => (
+      {single.map((problem, index) => (
         <li key={index} class={`problem problem-${problem.severity}`}>
           <p>
             <strong>{t(problem.severity === 'warning' ? 'problems.warning' : 'problems.error')}</strong>{' '}
@@ -38,6 +40,14 @@ export function ProblemList({ problems }: { problems: readonly Problem[] }) {
           </dl>
         </li>
       ))}
+      {keys.length > 0 && (
+        <li class="problem problem-warning" data-testid="not-evaluated">
+          <p>
+            <strong>{t('problems.warning')}</strong> {t('problems.notEvaluated')}{' '}
+            <code>{keys.join(', ')}</code>
+          </p>
+        </li>
+      )}
     </ul>
   );
 }

@@ -13,7 +13,7 @@ export function Images({ run, task }: { run: RunModel; task: Task }) {
   const files: [name: string, label: string][] = [
     ['report.md', t('downloads.report')],
     ['evolution_trace.csv', t('downloads.trace')],
-    ...(last > 0 ? [[`design_state_iter_${String(last).padStart(2, '0')}.json`, t('downloads.layout')] as [string, string]] : []),
+    [`design_state_iter_${String(last).padStart(2, '0')}.json`, t('downloads.layout')],
     ['summary.json', t('downloads.summary')],
   ];
   return (

@@ -8,10 +8,11 @@ import type { RunModel } from './model';
 export function KpiTiles({ run }: { run: RunModel }) {
   run.version.value; // drawn again when events have arrived
   const k = run.shown.value;
-  const metrics = run.series.rows.get(k) ?? (run.picked.value === null ? run.task.value?.last_iteration?.metrics : undefined);
   const first = run.series.rows.get(run.series.iterations[0] ?? 0);
   const state = run.layout.state.value;
-  const constraints = state?.iteration === k ? state.metadata.constraints : undefined;
+  const shown = state?.iteration === k ? state.metadata : undefined;
+  const metrics = metricsOf(run, k) ?? shown?.metrics;
+  const constraints = shown?.constraints;
   const level = (group: string): Level | undefined => {
     const constraint = constraints?.find((one: ConstraintState) => one.group === group);
     return constraint && constraintLevel(constraint);
@@ -41,6 +42,11 @@ export function KpiTiles({ run }: { run: RunModel }) {
       </div>
     </section>
   );
+}
+
+/** What the events say of an iteration. They never tell of the start: its numbers stand in its layout alone. */
+function metricsOf(run: RunModel, k: number): IterationMetrics | undefined {
+  return run.series.rows.get(k) ?? (run.picked.value === null ? run.task.value?.last_iteration?.metrics : undefined);
 }
 
 interface TileProps {

@@ -28,15 +28,15 @@ export function LayoutPanel({ run }: { run: RunModel }) {
         <h2 id="layout-title">{t('layout.title')}</h2>
         {state && <Tools />}
       </div>
-      {failed > 0 && (
+      {failed !== null && (
         <p class="strip" role="status">
           {t('layout.error', { n: failed })}{' '}
-          <button type="button" class="quiet" onClick={() => run.layout.want(run.shown.value)}>
+          <button type="button" class="quiet" onClick={() => run.layout.want(run.wanted.value)}>
             {t('run.retry')}
           </button>
         </p>
       )}
-      {state ? <Ready run={run} state={state} /> : failed === 0 && <div class="empty layout-empty">{t('layout.empty')}</div>}
+      {state ? <Ready run={run} state={state} /> : failed === null && <div class="empty layout-empty">{t('layout.empty')}</div>}
     </section>
   );
 }

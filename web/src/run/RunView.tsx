@@ -4,8 +4,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import { clock, elapsed, number } from '../format';
 import { t } from '../i18n';
 import { Icon } from '../parts/Icon';
-import { Failure } from '../parts/Problems';
+import { Failure, ProblemList } from '../parts/Problems';
 import { Status } from '../parts/Status';
+import { isHopeless, sortWarnings } from '../parts/warnings';
 import { connection } from '../server';
 import { launch, launchError, launching } from '../start/launch';
 import { Charts } from './Charts';
@@ -24,8 +25,8 @@ export function RunView({ run }: { run: RunModel }) {
   if (!task) return run.loading.value === 'error' ? <LoadFailed run={run} /> : <p class="empty card">{t('run.loading')}</p>;
 
   const stale = !isTerminal(task.status) && connection.value.phase !== 'connected';
-  // It ended before its first iteration: there is nothing to wait for.
-  const empty = isTerminal(task.status) && run.newest.value === 0;
+  // It ended before its first iteration: there is no curve to wait for, and perhaps no layout.
+  const early = isTerminal(task.status) && run.newest.value === 0;
   return (
     <div class={stale ? 'run stale' : 'run'} data-testid="run" data-task={run.taskId}>
       <RunHead run={run} task={task} />
@@ -37,8 +38,20 @@ export function RunView({ run }: { run: RunModel }) {
       {run.loading.value === 'error' && <LoadFailed run={run} />}
       <Verdict run={run} task={task} />
       {launchError.value !== null && <Failure error={launchError.value} />}
-      {empty ? (
-        <EventLog run={run} />
+      <Warnings task={task} />
+      {early ? (
+        <>
+          {run.wanted.value === 0 && (
+            <>
+              <KpiTiles run={run} />
+              <div class="columns">
+                <LayoutPanel run={run} />
+                <ConstraintTable run={run} />
+              </div>
+            </>
+          )}
+          <EventLog run={run} />
+        </>
       ) : (
         <>
           <KpiTiles run={run} />
@@ -207,7 +220,7 @@ function Verdict({ run, task }: { run: RunModel; task: Task }) {
     case 'completed':
       return task.result?.feasible === false ? (
         <p class="notice notice-warn" role="status" data-testid="verdict">
-          △ {t('run.done.infeasible', { n: task.last_iteration?.metrics.num_violations ?? '' })}
+          △ {t(isHopeless(task.warnings ?? []) ? 'run.done.hopeless' : 'run.done.infeasible', { n: task.last_iteration?.metrics.num_violations ?? '' })}
         </p>
       ) : (
         <p class="notice notice-good" role="status" data-testid="verdict">
@@ -230,12 +243,32 @@ function Verdict({ run, task }: { run: RunModel; task: Task }) {
     case 'cancelled':
       return (
         <p class="notice notice-warn" role="status" data-testid="verdict">
-          ■ {run.newest.value > 0 ? t('run.done.cancelled', { n: run.newest.value }) : t('run.done.cancelled.early')}
+          ■ {cancelledText(run, task)}
         </p>
       );
     default:
       return null;
   }
+}
+
+/** What there is of a cancelled task depends on how far it came. */
+function cancelledText(run: RunModel, task: Task): string {
+  if (run.newest.value > 0) return t('run.done.cancelled', { n: run.newest.value });
+  if (task.result) return t('run.done.cancelled.start');
+  return t(task.started_at === null ? 'run.done.cancelled.early' : 'run.done.cancelled.nothing');
+}
+
+/** What the input says that has no effect, or that no layout can meet. Open when it decides how the task ends. */
+function Warnings({ task }: { task: Task }) {
+  const warnings = task.warnings ?? [];
+  if (warnings.length === 0) return null;
+  const { single, keys } = sortWarnings(warnings);
+  return (
+    <details class="card warnings" open={isHopeless(warnings)} data-testid="warnings">
+      <summary>△ {t('run.warnings', { n: single.length + Math.min(1, keys.length) })}</summary>
+      <ProblemList problems={warnings} />
+    </details>
+  );
 }
 
 function LoadFailed({ run }: { run: RunModel }) {

@@ -12,9 +12,9 @@ const PAUSE_MS = 200;
  */
 export class LayoutFollower {
   readonly state = signal<DesignState | null>(null);
-  /** Iteration whose layout could not be loaded; 0 when all is well. */
-  readonly failed = signal(0);
-  #wanted = 0;
+  /** Iteration whose layout could not be loaded; null when all is well. */
+  readonly failed = signal<number | null>(null);
+  #wanted: number | null = null;
   #busy = false;
   #closed = false;
   readonly #kept = new Map<number, DesignState>();
@@ -24,8 +24,8 @@ export class LayoutFollower {
     this.#fetch = fetch;
   }
 
-  /** Wants the layout of this iteration; 0 wants nothing. */
-  want(iteration: number): void {
+  /** Wants the layout of this iteration; 0 is the start, null wants nothing. */
+  want(iteration: number | null): void {
     this.#wanted = iteration;
     void this.#run();
   }
@@ -38,7 +38,7 @@ export class LayoutFollower {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
     try {
-      while (!this.#closed && this.#wanted > 0 && this.#wanted !== this.state.peek()?.iteration) {
+      while (!this.#closed && this.#wanted !== null && this.#wanted !== this.state.peek()?.iteration) {
         const wanted = this.#wanted;
         const known = this.#kept.get(wanted);
         if (known) {
@@ -49,7 +49,6 @@ export class LayoutFollower {
           const state = await this.#fetch(wanted);
           // The answer counts as the wanted one whatever number it carries.
           this.#keep(wanted, { ...state, iteration: wanted });
-          this.failed.value = 0;
         } catch {
           if (wanted === this.#wanted) {
             this.failed.value = wanted;
@@ -70,7 +69,7 @@ export class LayoutFollower {
   }
 
   #show(state: DesignState): void {
-    this.failed.value = 0;
+    this.failed.value = null;
     this.state.value = state;
   }
 }

@@ -1,6 +1,7 @@
 import {
   ApiError,
   type Client,
+  type ConnectionStatus,
   isTerminal,
   type StreamStatus,
   type Task,
@@ -24,6 +25,9 @@ const FLOOD = 12;
 /** Whether the task is there. */
 export type Loading = 'loading' | 'ready' | 'unknown' | 'error';
 
+/** Whether the server says that there is no such task. */
+const isUnknown = (error: unknown): boolean => error instanceof ApiError && (error.status === 404 || error.status === 400);
+
 /** One task as the page shows it: the stream's fold, its series and log, and the layout in view. */
 export class RunModel {
   readonly taskId: string;
@@ -43,6 +47,8 @@ export class RunModel {
   readonly picked = signal<number | null>(null);
   readonly newest = signal(0);
   readonly shown: ReadonlySignal<number>;
+  /** Iteration whose layout is wanted: as {@link shown}, but null while there is no layout. */
+  readonly wanted: ReadonlySignal<number | null>;
   readonly layout: LayoutFollower;
   /** Timestamp of the newest event: what the page is "as of". */
   readonly asOf = signal('');
@@ -51,6 +57,9 @@ export class RunModel {
   #pending: TaskEvent[] = [];
   #flood = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** The connection was lost and is not back yet. */
+  #lost = false;
   readonly #client: Client;
   readonly #stop: () => void;
 
@@ -58,13 +67,23 @@ export class RunModel {
     this.#client = client;
     this.taskId = taskId;
     this.shown = computed(() => this.picked.value ?? this.newest.value);
-    this.layout = new LayoutFollower((k) => client.iteration(taskId, k));
-    this.#stop = effect(() => {
-      // Also when the connection is back: what failed meanwhile is asked for again.
-      const connected = connection.value.phase === 'connected';
-      this.layout.want(this.shown.value);
-      if (connected && this.loading.peek() === 'error') void this.load();
+    this.wanted = computed(() => {
+      const k = this.shown.value;
+      const task = this.task.value;
+      // Of the start there is a layout only when the task ended with it.
+      return task && (k > 0 || task.result?.final_iteration === 0) ? k : null;
     });
+    this.layout = new LayoutFollower((k) => client.iteration(taskId, k));
+    const stops = [
+      // Also when the connection is back: what failed meanwhile is asked for again.
+      effect(() => {
+        const connected = connection.value.phase === 'connected';
+        this.layout.want(this.wanted.value);
+        if (connected && this.loading.peek() === 'error') void this.load();
+      }),
+      effect(() => this.#followConnection(connection.value.phase)),
+    ];
+    this.#stop = () => stops.forEach((stop) => stop());
     void this.load();
   }
 
@@ -73,21 +92,18 @@ export class RunModel {
     this.loading.value = 'loading';
     try {
       const task = await this.#client.getTask(this.taskId);
-      this.#follow(task);
+      if (!this.#closed) this.#follow(task);
     } catch (error) {
-      batch(() => {
-        this.failure.value = explain(error);
-        this.loading.value = error instanceof ApiError && (error.status === 404 || error.status === 400) ? 'unknown' : 'error';
-      });
+      this.#failed(error, explain(error));
     }
   }
 
   /** Stops following. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#closed = true;
     this.#stop();
     this.layout.close();
-    this.#events?.close();
+    this.#unfollow();
   }
 
   async cancel(): Promise<void> {
@@ -102,8 +118,61 @@ export class RunModel {
     }
   }
 
-  #follow(task: Task): void {
+  /** A server that is back may have another store. Of a task under way the stream is told; about one that has ended, ask. */
+  #followConnection(phase: ConnectionStatus['phase']): void {
+    if (phase === 'reconnecting') this.#lost = true;
+    if (phase !== 'connected' || !this.#lost) return;
+    this.#lost = false;
+    const loading = this.loading.peek();
+    const task = this.task.peek();
+    if (loading === 'unknown') void this.load();
+    else if (loading === 'ready' && task && isTerminal(task.status)) void this.#stillThere();
+  }
+
+  /** Leaves a task that the server does not know any more; other trouble is no reason to. */
+  async #stillThere(): Promise<void> {
+    try {
+      await this.#client.getTask(this.taskId);
+    } catch (error) {
+      if (isUnknown(error)) this.#failed(error, '');
+    }
+  }
+
+  /** The stream was refused. Whether that is for want of the task, the server says by its plain interface. */
+  async #refused(message: string): Promise<void> {
+    try {
+      await this.#client.getTask(this.taskId);
+      this.#failed(undefined, message);
+    } catch (error) {
+      this.#failed(error, message);
+    }
+  }
+
+  #failed(error: unknown, message: string): void {
+    if (this.#closed) return;
+    const unknown = isUnknown(error);
+    batch(() => {
+      this.failure.value = message;
+      this.loading.value = unknown ? 'unknown' : 'error';
+      // What was known of it is of another store.
+      if (unknown) this.task.value = null;
+    });
+    if (unknown) this.#unfollow();
+  }
+
+  #unfollow(): void {
     this.#events?.close();
+    this.#events = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#pending = [];
+  }
+
+  #follow(task: Task): void {
+    this.#unfollow();
+    // All events come again.
+    this.log.length = 0;
+    this.dropped = 0;
     // The history is replayed from the first event, for chart and log; until it
     // is here, the page shows the task as the server told it.
     const stream = this.#client.subscribeTask(this.taskId, { task: { ...task, head_seq: 0 } });
@@ -118,10 +187,7 @@ export class RunModel {
       if (status.phase !== this.stream.peek().phase) this.stream.value = status;
     });
     stream.on('failure', (error) => {
-      batch(() => {
-        this.failure.value = error.message;
-        this.loading.value = 'error';
-      });
+      if (this.#events === stream) void this.#refused(error.message);
     });
     stream.on('event', (event) => {
       this.#pending.push(event);

@@ -5,6 +5,7 @@ import { number } from '../format';
 import { type Key, t } from '../i18n';
 import { Icon } from '../parts/Icon';
 import { Failure, ProblemList } from '../parts/Problems';
+import { isHopeless } from '../parts/warnings';
 import { client } from '../server';
 import { formatOf } from './format-of';
 import { launch, launching } from './launch';
@@ -158,14 +159,15 @@ function Outcome() {
     case 'invalid':
       return (
         <div class="notice notice-bad" role="alert">
-          <p class="notice-title">{t('own.invalid', { name: now.name, n: now.problems.length })}</p>
+          <p class="notice-title">{t('own.invalid', { name: now.name, n: now.problems.filter(({ severity }) => severity !== 'warning').length })}</p>
           <ProblemList problems={now.problems} />
         </div>
       );
     case 'ready':
       return (
-        <div class="notice notice-good" role="status">
-          <p class="notice-title">✓ {t('own.ready', { name: now.name, n: now.components })}</p>
+        // It can be run whatever the warnings say.
+        <div class={`notice ${isHopeless(now.problems) ? 'notice-warn' : 'notice-good'}`} role="status" data-testid="own-ready">
+          <p class="notice-title">{isHopeless(now.problems) ? '△' : '✓'} {t('own.ready', { name: now.name, n: now.components })}</p>
           <ProblemList problems={now.problems} />
           <button
             type="button"
