@@ -11,6 +11,7 @@ export PYTHON
 LISTEN ?= 127.0.0.1:5000
 DATA_DIR ?= .
 SEEDS ?= 100
+JOBS ?= 1
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
@@ -42,10 +43,11 @@ build: $(STAMPS)/page ## Build the page and the program (target/release/msgalaxy
 test: test-rust test-web test-python test-e2e test-browser ## Run everything that CI runs
 	@echo "all tests passed"
 
-test-rust: $(STAMPS)/system $(STAMPS)/page ## Format, lints and tests of the crates
+test-rust: $(STAMPS)/system $(STAMPS)/page ## Format, lints and tests of the crates, the store's on PostgreSQL too
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
+	scripts/with-postgres cargo test --workspace --locked --quiet --test engine contract::
 
 test-web: $(STAMPS)/page ## Types and tests of the page and the JavaScript client
 	cd web && npm run --silent check && npm test --silent
@@ -64,8 +66,8 @@ test-e2e: $(STAMPS)/python $(STAMPS)/python-newest $(STAMPS)/node dev-program ##
 test-browser: $(STAMPS)/system $(STAMPS)/browser dev-program ## The page in Chromium
 	cd e2e/browser && $(E2E_ENV) npm test --silent
 
-soak: build $(STAMPS)/python ## 100 seeds of every example BOM, checked independently (SEEDS=, SOAK_EXTRA=DIR)
-	$(VENV)/bin/python e2e/soak.py --program "$(abspath $(RELEASE))" --seeds $(SEEDS)
+soak: build $(STAMPS)/python ## 100 seeds of every example BOM, checked independently (SEEDS=, JOBS=, SOAK_EXTRA=DIR)
+	$(VENV)/bin/python e2e/soak.py --program "$(abspath $(RELEASE))" --seeds $(SEEDS) --jobs $(JOBS)
 
 clean: ## Remove everything that was made
 	rm -rf build web/dist clients/js/dist web/node_modules clients/js/node_modules e2e/browser/node_modules e2e/node/node_modules
@@ -76,9 +78,13 @@ clean: ## Remove everything that was made
 dev-program: $(STAMPS)/page
 	cargo test --workspace --locked --no-run --quiet
 
-# What the machine must have beside Rust and Node.
-$(STAMPS)/system: scripts/setup-system | $(STAMPS)
-	scripts/setup-system
+# What the machine must have, for building and for testing.
+$(STAMPS)/system-build: scripts/setup-system | $(STAMPS)
+	scripts/setup-system build
+	touch $@
+
+$(STAMPS)/system: scripts/setup-system $(STAMPS)/system-build | $(STAMPS)
+	scripts/setup-system test
 	touch $@
 
 # The page is carried inside the program; the touch makes cargo look at it again.
@@ -88,19 +94,19 @@ $(STAMPS)/page: $(STAMPS)/web-packages $(STAMPS)/js-packages $(WEB_SOURCES)
 	touch -c crates/server/src/routes/page.rs
 	touch $@
 
-$(STAMPS)/web-packages: web/package-lock.json | $(STAMPS)
+$(STAMPS)/web-packages: web/package-lock.json | $(STAMPS)/system-build
 	scripts/npm-install web
 	touch $@
 
-$(STAMPS)/js-packages: clients/js/package-lock.json | $(STAMPS)
+$(STAMPS)/js-packages: clients/js/package-lock.json | $(STAMPS)/system-build
 	scripts/npm-install clients/js
 	touch $@
 
-$(STAMPS)/node: e2e/node/package-lock.json | $(STAMPS)
+$(STAMPS)/node: e2e/node/package-lock.json | $(STAMPS)/system-build
 	scripts/npm-install e2e/node
 	touch $@
 
-$(STAMPS)/browser: e2e/browser/package-lock.json | $(STAMPS)
+$(STAMPS)/browser: e2e/browser/package-lock.json | $(STAMPS)/system-build
 	scripts/npm-install e2e/browser
 	touch $@
 
@@ -108,7 +114,7 @@ $(STAMPS)/python: scripts/setup-python $(STAMPS)/system e2e/python/requirements.
 	scripts/setup-python $(VENV) e2e/python/requirements.txt --editable
 	touch $@
 
-$(STAMPS)/python-newest: scripts/setup-python $(STAMPS)/system e2e/python/requirements-newest.txt $(wildcard clients/python/src/msgalaxy/*) | $(STAMPS)
+$(STAMPS)/python-newest: scripts/setup-python $(STAMPS)/system e2e/python/requirements-newest.txt $(wildcard clients/python/src/msgalaxy/*.py) | $(STAMPS)
 	scripts/setup-python $(VENV_NEWEST) e2e/python/requirements-newest.txt
 	touch $@
 
