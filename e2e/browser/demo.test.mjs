@@ -9,7 +9,8 @@ const DEMO = pathToFileURL(`${ROOT}examples/websocket_demo.html`).href;
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  server = await Server.start();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -11,7 +11,8 @@ let browser;
 let server;
 let finished;
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  server = await Server.start();
+  browser = await launch();
   finished = await server.create({ bom_file: 'config/bom_example.json', max_iterations: 4, seed: 1 });
 });
 after(async () => {
