@@ -9,4 +9,5 @@ mod page;
 mod refuse;
 mod rest;
 mod run;
+mod slow;
 mod socket;
