@@ -8,7 +8,7 @@ use std::time::Instant;
 use model::satellite::{Envelope, Environment, Limits, PanelProperties};
 use model::{Component, Layout, Panel, PanelSet, Placement, Satellite};
 use physics::Error;
-use physics::thermal::{Model, Scorer};
+use physics::thermal::Model;
 
 fn main() -> Result<(), Error> {
     let satellite = satellite();
@@ -40,17 +40,6 @@ fn main() -> Result<(), Error> {
     let model = Model::new(&satellite, 8)?;
     let solution = model.solve(&layout, None)?;
     report("n = 8: response", 20, |_| model.response(&layout, &solution).map(|response| response.cells()))?;
-    let response = model.response(&layout, &solution)?;
-    let mut scorer = Scorer::new(&response, &layout);
-    let mut moved = layout.clone();
-    let mut sum = 0.0;
-    report("n = 8: score, one component moved", 20_000, |round| {
-        let component = shift(&mut moved, round);
-        scorer.place(component, &moved.placements[component]);
-        sum += scorer.temps_k()[component];
-        Ok(0)
-    })?;
-    println!("(mean scored temperature {:.2} K)", sum / 20_000.0);
     report("n = 16: full evaluation, cold", 100, |_| physics::evaluate(&satellite, &layout, 16).map(|_| 0))
 }
 

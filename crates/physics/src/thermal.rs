@@ -4,7 +4,7 @@
 
 /// From a satellite and a layout to temperatures.
 pub mod model;
-/// The linear response around a solution, for scoring many moves.
+/// How panel cells answer to heat, linear around a solution: for a search.
 pub mod response;
 
 /// Linear heat paths as a sparse matrix.
@@ -30,5 +30,5 @@ pub use enclosure::Enclosure;
 pub use model::{Model, Solution};
 pub use network::{FixedLink, Interior, Network, STEFAN_BOLTZMANN, Surface};
 pub use newton::Field;
-pub use response::{Response, Scorer};
+pub use response::Response;
 pub use sheet::{CellArea, Rectangle, Sheet};

@@ -71,10 +71,11 @@ fn equilibrium_of_single_bodies() {
 fn a_flat_enclosure_comes_near_infinite_gray_plates() {
     let case = golden(include_str!("golden/thermal_equilibrium.json"));
     let expected = number(&case["cases"][5]["expect_q_W_m2"]);
-    let enclosure = Enclosure::new([1.0, 1.0, 1e-4], 1, [0.0, 0.0, 0.0, 0.0, 0.8, 0.6]);
+    let tolerance = number(&case["tolerance_rel"]);
+    // Infinite plates have no rim; at this gap the rim lets 1 - F = 2e-10 of the radiation go astray.
+    let enclosure = Enclosure::new([1.0, 1.0, 1e-10], 1, [0.0, 0.0, 0.0, 0.0, 0.8, 0.6]);
     let found = enclosure.gray_exchange_m2(4, 5) * STEFAN_BOLTZMANN * (320f64.powi(4) - 260f64.powi(4));
-    // At a hundredth of a percent of the width, the rim lets 1 - F = 2e-4 of the radiation go astray.
-    assert!((found - expected).abs() < 1e-4 * expected, "{found} instead of {expected}");
+    assert!((found - expected).abs() <= tolerance * expected, "{found} instead of {expected}");
 }
 
 #[test]
@@ -116,13 +117,23 @@ fn fins_by_formula_and_boundary_value_solver() {
     close("radiating tip", tip, number(&radiating["T_tip"]));
     let black = number(&radiating["eps"]) * STEFAN_BOLTZMANN * length * base_k.powi(4);
     close("radiating efficiency", heat / black, number(&radiating["eff"]));
-    // The tolerance was stated for 64 cells. There the steepest fin (zeta 2) is
-    // off by 2.01e-4, a rounding of the statement away; two cells more settle it.
     for (zeta, expected) in case["efficiency_by_zeta"].as_object().expect("zetas") {
         let kt = STEFAN_BOLTZMANN * 300f64.powi(3) / zeta.parse::<f64>().expect("a number");
-        let (tip, heat) = fin(66, 1.0, kt, 300.0, None, 1.0);
-        close(zeta, heat / (STEFAN_BOLTZMANN * 300f64.powi(4)), number(&expected["eff"]));
+        let (tip, _) = fin(64, 1.0, kt, 300.0, None, 1.0);
         close(zeta, tip / 300.0, number(&expected["theta_tip"]));
+        let exact = number(&expected["eff"]);
+        let efficiency =
+            |cells| fin(cells, 1.0, kt, 300.0, None, 1.0).1 / (STEFAN_BOLTZMANN * 300f64.powi(4));
+        let (coarse, fine) = (efficiency(32), efficiency(64));
+        // The steepest fin misses the stated tolerance: 2.010e-4 at 64 cells. That is
+        // the scheme's second order error, not a wrong limit: it falls fourfold per
+        // refinement and is gone when extrapolated.
+        let allowed = if zeta == "2.0" { 2.011e-4 } else { tolerance };
+        assert!((fine - exact).abs() <= allowed * exact, "{zeta}: {fine} instead of {exact}");
+        let ratio = (coarse - exact) / (fine - exact);
+        assert!((3.98..4.02).contains(&ratio), "{zeta}: second order: {ratio}");
+        let limit = (4.0 * fine - coarse) / 3.0;
+        assert!((limit - exact).abs() <= 1e-6 * exact, "{zeta}: {limit} instead of {exact}");
     }
 }
 
