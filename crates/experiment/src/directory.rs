@@ -19,16 +19,21 @@ pub const LLM_DIR: &str = "llm_interactions";
 /// A summary larger than this is not one of ours, bytes.
 const LARGEST_SUMMARY: u64 = 1 << 20;
 
-/// Directory of a task, the same for every run of it:
-/// `experiments/run_YYYYMMDD_HHMMSS_` of its creation in UTC, then the end of
-/// its id, which is the random part of a UUID.
+/// Directory of a task, the same for every run of it: [`run_name`] in
+/// [`EXPERIMENTS_DIR`].
 pub fn directory_name(created_at: &str, task_id: &str) -> String {
+    format!("{EXPERIMENTS_DIR}/{}", run_name(created_at, task_id))
+}
+
+/// `run_YYYYMMDD_HHMMSS_` of a creation in UTC, then the end of an id, which is
+/// the random part of a UUID.
+pub fn run_name(created_at: &str, id: &str) -> String {
     let stamp = created_at
         .parse::<jiff::Timestamp>()
         .map_or_else(|_| "00000000_000000".to_owned(), |time| time.strftime("%Y%m%d_%H%M%S").to_string());
-    let plain: Vec<char> = task_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let plain: Vec<char> = id.chars().filter(char::is_ascii_alphanumeric).collect();
     let short: String = plain[plain.len().saturating_sub(8)..].iter().collect();
-    format!("{EXPERIMENTS_DIR}/run_{stamp}_{short}")
+    format!("run_{stamp}_{short}")
 }
 
 /// File of an iteration's layout.
@@ -86,7 +91,8 @@ impl Listed {
 pub fn list_experiments(experiments_dir: &Path, limit: usize) -> (Vec<Listed>, usize) {
     let entries = std::fs::read_dir(experiments_dir).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
+        // A link is not followed: it may lead out of the data directory.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with("run_"))
         .collect();

@@ -2,8 +2,6 @@ use std::path::Path;
 
 use model::file_units::{c_from_k, mm_from_m};
 use physics::Evaluation;
-use serde::{Deserialize, Serialize};
-
 /// Name of the file in an experiment's directory.
 pub const EVOLUTION_FILE: &str = "evolution_trace.csv";
 
@@ -22,8 +20,7 @@ pub const COLUMNS: [&str; 10] = [
 ];
 
 /// The headline numbers of one iteration, as files and images show them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Compact", into = "Compact")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EvolutionRow {
     /// From 1; 0 is the start layout, which the csv does not have.
     pub iteration: u32,
@@ -78,55 +75,6 @@ impl EvolutionRow {
             // No language model takes part in the search.
             "0".to_owned(),
         ]
-    }
-}
-
-/// A row without the names of its fields: checkpoints hold many.
-type Compact = (u32, String, f64, Option<f64>, f64, f64, usize, bool, Option<f64>, f64);
-
-impl From<EvolutionRow> for Compact {
-    fn from(row: EvolutionRow) -> Compact {
-        (
-            row.iteration,
-            row.timestamp,
-            row.max_temp_c,
-            row.min_clearance_mm,
-            row.total_mass_kg,
-            row.total_power_w,
-            row.num_violations,
-            row.feasible,
-            row.score,
-            row.cg_offset_mm,
-        )
-    }
-}
-
-impl From<Compact> for EvolutionRow {
-    fn from(compact: Compact) -> EvolutionRow {
-        let (
-            iteration,
-            timestamp,
-            max_temp_c,
-            min_clearance_mm,
-            total_mass_kg,
-            total_power_w,
-            num_violations,
-            feasible,
-            score,
-            cg_offset_mm,
-        ) = compact;
-        EvolutionRow {
-            iteration,
-            timestamp,
-            max_temp_c,
-            min_clearance_mm,
-            total_mass_kg,
-            total_power_w,
-            num_violations,
-            feasible,
-            score,
-            cg_offset_mm,
-        }
     }
 }
 
@@ -201,13 +149,6 @@ mod tests {
              1,2026-11-24 05:48:18,41.20,,8.50,80.00,1,False,0.5000,0\r\n\
              2,2026-11-24 05:48:18,41.20,5.10,8.50,80.00,1,True,0.5000,0\r\n"
         );
-    }
-    #[test]
-    fn a_row_survives_its_checkpoint_form_bit_for_bit() {
-        let mut row = row(2);
-        (row.max_temp_c, row.score) = (0.1 + 0.2, Some(1.0 / 3.0));
-        let text = serde_json::to_string(&row).expect("json");
-        assert_eq!(serde_json::from_str::<EvolutionRow>(&text).expect("a row"), row);
     }
 
     #[test]

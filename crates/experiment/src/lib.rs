@@ -3,10 +3,15 @@
 //!
 //! Read in this order.
 
+/// What somebody wants of the search, and what holds where they say nothing:
+/// the configuration's value, else the default.
+pub mod wishes;
 /// Runs a search and leaves its directory.
 pub mod run;
 /// What is written after each iteration, and the checkpoint.
 mod recorder;
+/// Rows in a checkpoint.
+mod packed;
 /// What is written at the end.
 mod finish;
 /// Names in the directory, and reading it.
@@ -32,6 +37,7 @@ pub use evolution::{EvolutionRow, read_evolution};
 pub use metrics::{constraints_json, headline_metrics};
 pub use picture::IMAGE_NAMES;
 pub use run::{Error, Hooks, RunRequest, RunSummary, run};
+pub use wishes::SearchWishes;
 
 // What a caller needs to name beside these, without a dependency of its own.
 pub use optimize::{Control, Settings};

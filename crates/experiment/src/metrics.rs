@@ -4,9 +4,6 @@ use model::file_units::{c_from_k, mm_from_m};
 use physics::{ConstraintGroup, Evaluation, Subject};
 use serde_json::{Map, Value};
 
-/// Below this a length is rounding, not a violation, m.
-pub(crate) const LENGTH_TOLERANCE_M: f64 = 1e-9;
-
 /// The few numbers that every message, file and table about a layout leads
 /// with: millimetres, degrees Celsius, kilograms. What a layout does not have,
 /// such as the clearance of a single component, is null.

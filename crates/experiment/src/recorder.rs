@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::directory::{IMAGE_DIR, LLM_DIR, design_state_name};
 use crate::disk;
 use crate::evolution::{EVOLUTION_FILE, EvolutionRow, to_csv, to_csv_line};
+use crate::packed::Packed;
 use crate::run::{Error, Hooks, RunRequest};
 
 /// Form of the checkpoint; another number is another form.
-const CHECKPOINT_VERSION: u32 = 1;
+const CHECKPOINT_VERSION: u32 = 2;
 
 /// What the iterations so far have left.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Trace {
     /// The start layout; `None` before there is one.
     pub(crate) start: Option<EvolutionRow>,
@@ -26,17 +27,24 @@ pub(crate) struct Trace {
 
 #[derive(Deserialize)]
 struct Checkpoint {
-    version: u32,
     search: optimize::Checkpoint,
-    trace: Trace,
+    start: Packed,
+    rows: Packed,
 }
 
-/// The same, borrowed.
+/// Of any form.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// A checkpoint, borrowed.
 #[derive(Serialize)]
 struct CheckpointView<'a> {
     version: u32,
     search: &'a optimize::Checkpoint,
-    trace: &'a Trace,
+    start: &'a Packed,
+    rows: &'a Packed,
 }
 
 /// Writes what each iteration leaves, then tells the hooks. The first failure
@@ -58,8 +66,8 @@ impl<'a> Recorder<'a> {
     ) -> Result<(Self, Option<optimize::Checkpoint>), Error> {
         let (trace, search) = match request.checkpoint {
             Some(bytes) => {
-                let checkpoint = read(bytes)?;
-                (checkpoint.trace, Some(checkpoint.search))
+                let (trace, search) = read(bytes)?;
+                (trace, Some(search))
             }
             None => (Trace::default(), None),
         };
@@ -92,10 +100,8 @@ impl<'a> Recorder<'a> {
         appended.map_err(|source| Error::Write { path: csv_path(request), source })?;
         disk::sync_directory(request.dir);
         self.trace.rows.push(row);
-        let view =
-            CheckpointView { version: CHECKPOINT_VERSION, search: iteration.checkpoint, trace: &self.trace };
-        let bytes = serde_json::to_vec(&view)
-            .map_err(|error| Error::Checkpoint { reason: format!("it cannot be written: {error}") })?;
+        let bytes = write(&self.trace, iteration.checkpoint)
+            .map_err(|reason| Error::Checkpoint { reason: format!("it cannot be written: {reason}") })?;
         Ok(self.hooks.iteration(number, iteration.evaluation, iteration.score, &bytes))
     }
 
@@ -153,16 +159,31 @@ fn csv_path(request: &RunRequest<'_>) -> PathBuf {
     request.dir.join(EVOLUTION_FILE)
 }
 
-fn read(bytes: &[u8]) -> Result<Checkpoint, Error> {
-    let checkpoint: Checkpoint = serde_json::from_slice(bytes)
-        .map_err(|error| Error::Checkpoint { reason: format!("it cannot be read: {error}") })?;
-    if checkpoint.version != CHECKPOINT_VERSION {
-        let reason = format!("its form is {}, this program reads {CHECKPOINT_VERSION}", checkpoint.version);
-        return Err(Error::Checkpoint { reason });
+fn write(trace: &Trace, search: &optimize::Checkpoint) -> Result<Vec<u8>, String> {
+    let view = CheckpointView {
+        version: CHECKPOINT_VERSION,
+        search,
+        start: &Packed::pack(trace.start.as_slice())?,
+        rows: &Packed::pack(&trace.rows)?,
+    };
+    serde_json::to_vec(&view).map_err(|error| error.to_string())
+}
+
+fn read(bytes: &[u8]) -> Result<(Trace, optimize::Checkpoint), Error> {
+    let refused = |reason| Error::Checkpoint { reason };
+    let unreadable = |error| refused(format!("it cannot be read: {error}"));
+    let Version { version } = serde_json::from_slice(bytes).map_err(unreadable)?;
+    if version != CHECKPOINT_VERSION {
+        return Err(refused(format!("its form is {version}, this program reads {CHECKPOINT_VERSION}")));
     }
-    let (rows, done) = (checkpoint.trace.rows.len(), checkpoint.search.iteration);
+    let checkpoint: Checkpoint = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let trace = Trace {
+        start: checkpoint.start.unpack().map_err(refused)?.pop(),
+        rows: checkpoint.rows.unpack().map_err(refused)?,
+    };
+    let (rows, done) = (trace.rows.len(), checkpoint.search.iteration);
     if rows != done as usize {
-        return Err(Error::Checkpoint { reason: format!("it has {rows} rows for {done} iterations") });
+        return Err(refused(format!("it has {rows} rows for {done} iterations")));
     }
-    Ok(checkpoint)
+    Ok((trace, checkpoint.search))
 }

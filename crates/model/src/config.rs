@@ -17,6 +17,11 @@ pub use variables::Origin;
 /// Largest configuration file, bytes.
 pub const MAX_CONFIG_BYTES: usize = 256 * 1024;
 
+/// Most iterations of one search.
+pub const MAX_ITERATIONS: u32 = 10_000;
+/// Largest seed; larger integers are not exact in every client's numbers.
+pub const MAX_SEED: u64 = 1 << 53;
+
 /// What a configuration says. `SystemConfig::default()` is "no configuration".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SystemConfig {

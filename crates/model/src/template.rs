@@ -10,8 +10,3 @@ pub fn bom_template(format: BomFormat) -> &'static str {
         BomFormat::Yaml => include_str!("template/bom.yaml"),
     }
 }
-
-/// The name a template is written under when the user gives none.
-pub fn template_file_name(format: BomFormat) -> String {
-    format!("bom_template.{}", format.word())
-}

@@ -1,9 +1,6 @@
 use model::{Layout, Satellite, Vec3};
+use physics::geometry::LENGTH_TOLERANCE_M;
 use physics::{ConstraintGroup, Evaluation};
-
-/// Lengths below this count as met, m. Rounding of sums of coordinates is a
-/// thousand times smaller.
-pub(crate) const TOLERANCE_M: f64 = 1e-9;
 
 /// A margin of this much divides the thermal objective by e, K.
 const COMFORT_K: f64 = 20.0;
@@ -70,24 +67,24 @@ impl Breach {
     /// Two components `clearance_m` apart that shall be `required_m` apart.
     pub(crate) fn add_clearance(&mut self, clearance_m: f64, required_m: f64, scale_m: f64) {
         let short_m = required_m - clearance_m;
-        if short_m > TOLERANCE_M {
+        if short_m > LENGTH_TOLERANCE_M {
             self.add(1.0, short_m / scale_m);
         }
-        if clearance_m < -TOLERANCE_M {
+        if clearance_m < -LENGTH_TOLERANCE_M {
             self.add(2.0, -clearance_m / scale_m);
         }
     }
 
     /// A component that leaves the envelope or enters a keep-out box.
     pub(crate) fn add_intrusion(&mut self, depth_m: f64, scale_m: f64) {
-        if depth_m > TOLERANCE_M {
+        if depth_m > LENGTH_TOLERANCE_M {
             self.add(3.0, depth_m / scale_m);
         }
     }
 
     /// A broken rule about lengths.
     pub(crate) fn add_length_rule(&mut self, short_m: f64, scale_m: f64) {
-        if short_m > TOLERANCE_M {
+        if short_m > LENGTH_TOLERANCE_M {
             self.add(0.7, short_m / scale_m);
         }
     }

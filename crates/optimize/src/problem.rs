@@ -1,5 +1,6 @@
 use model::satellite::Relation;
 use model::{Component, Panel, Placement, Satellite, Vec3};
+use physics::thermal::STEFAN_BOLTZMANN;
 
 use crate::boxes::Aabb;
 use crate::random::mix;
@@ -79,8 +80,7 @@ impl<'a> Problem<'a> {
             .components
             .iter()
             .map(|component| {
-                component.max_temp_k.unwrap_or(f64::INFINITY).min(limits.max_temp_k)
-                    - limits.temperature_uncertainty_k
+                physics::evaluate::component_limit_k(satellite, component) - limits.temperature_uncertainty_k
             })
             .collect();
         Problem {
@@ -202,7 +202,7 @@ fn mounts(satellite: &Satellite, index: usize, half_m: &Vec3) -> Vec<Mount> {
 /// Linear radiation of a component's free faces at room temperature, W/K:
 /// 4 ε σ T³ A. Only the search's linear model uses it.
 fn radiation_w_per_k(component: &Component) -> f64 {
-    const PER_AREA_W_PER_M2_K: f64 = 4.0 * 5.670_374_419e-8 * 300.0 * 300.0 * 300.0;
+    const PER_AREA_W_PER_M2_K: f64 = 4.0 * STEFAN_BOLTZMANN * 300.0 * 300.0 * 300.0;
     let [x, y, z] = component.size_m;
     component.emissivity * PER_AREA_W_PER_M2_K * (x * y + 2.0 * z * (x + y))
 }

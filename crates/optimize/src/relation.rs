@@ -1,5 +1,6 @@
 use model::Placement;
 use model::satellite::Relation;
+use physics::constraints::SYMMETRY_TOLERANCE_M;
 
 use crate::boxes::Aabb;
 use crate::objective::Breach;
@@ -48,7 +49,7 @@ pub(crate) fn breach(
                     .map(|k| (image.center_m[k] - placements[*b].center_m[k]).powi(2))
                     .sum::<f64>()
                     .sqrt();
-                breach.add_length_rule(off_m, length_scale_m);
+                breach.add_length_rule(off_m - SYMMETRY_TOLERANCE_M, length_scale_m);
             }
         }
     }

@@ -1,3 +1,4 @@
+use model::config::MAX_ITERATIONS;
 use model::{Layout, Satellite};
 use physics::Evaluation;
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,6 @@ use crate::random::{Random, mix};
 use crate::start;
 use crate::walker::{LADDER, Replica};
 
-/// Largest number of iterations.
-pub const MAX_ITERATIONS: u32 = 10_000;
 /// Epochs over which the improvement is measured.
 const PATIENCE: usize = 5;
 
@@ -22,6 +21,13 @@ pub struct Settings {
     pub convergence_threshold: f64,
     /// Seed of all randomness.
     pub seed: u64,
+}
+
+impl Default for Settings {
+    /// What holds where nobody says otherwise. Equal requests give equal layouts.
+    fn default() -> Self {
+        Settings { max_iterations: 20, convergence_threshold: 0.01, seed: 0 }
+    }
 }
 
 /// What the observer wants the search to do next.

@@ -1,9 +1,9 @@
 use model::Placement;
 
 use crate::boxes::Aabb;
-use crate::objective::TOLERANCE_M;
 use crate::problem::{Mount, Problem, SPACING_SLACK_M};
 use crate::random::Random;
+use physics::geometry::LENGTH_TOLERANCE_M;
 
 /// Places where a component fits beside what already stands: against walls, at
 /// the wanted spacing beside neighbors, in line with their edges.
@@ -84,7 +84,7 @@ pub(crate) fn is_free<'b>(
     spacing_m: f64,
     others: impl Fn(usize) -> Option<&'b Aabb>,
 ) -> bool {
-    if space.protrusion_m(&problem.half_m) > TOLERANCE_M {
+    if space.protrusion_m(&problem.half_m) > LENGTH_TOLERANCE_M {
         return false;
     }
     let hits_keep_out = problem.satellite.keep_outs.iter().any(|keep_out| {

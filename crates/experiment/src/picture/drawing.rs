@@ -55,9 +55,9 @@ impl Drawing<'_> {
         let state = &self.evaluation.components[component];
         state.temp_margin_k < 0.0
             || state.clearance_m.is_some_and(|clearance_m| {
-                clearance_m < self.satellite.limits.min_clearance_m - crate::metrics::LENGTH_TOLERANCE_M
+                clearance_m < self.satellite.limits.min_clearance_m - physics::geometry::LENGTH_TOLERANCE_M
             })
-            || state.containment_m < -crate::metrics::LENGTH_TOLERANCE_M
+            || state.containment_m < -physics::geometry::LENGTH_TOLERANCE_M
     }
 
     /// Index of the hottest component.

@@ -69,10 +69,7 @@ pub(crate) fn components(report: &Report<'_>) -> String {
     let rows = satellite.components.iter().zip(&report.layout.placements).zip(&report.evaluation.components);
     for (index, ((component, placement), state)) in rows.enumerate() {
         let [x, y, z] = placement.center_m.map(|value| value * 1000.0);
-        // Both limits apply; the lower one decides.
-        let limit_k = component
-            .max_temp_k
-            .map_or(satellite.limits.max_temp_k, |own| own.min(satellite.limits.max_temp_k));
+        let limit_k = physics::evaluate::component_limit_k(satellite, component);
         let clearance =
             state.clearance_m.map_or_else(|| "–".to_owned(), |clearance| number(clearance * 1000.0));
         let mark = if state.temp_margin_k < 0.0 { " ✗" } else { "" };

@@ -1,5 +1,8 @@
 use super::variables::expand;
-use super::{EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, Origin, SystemConfig, ThermalConfig};
+use super::{
+    EnvelopeConfig, LoggingConfig, MAX_CONFIG_BYTES, MAX_ITERATIONS, MAX_SEED, Origin, SystemConfig,
+    ThermalConfig,
+};
 use crate::bom::{MAX_COMPONENTS, checks, config_component, sections};
 use crate::file_units::m_from_mm;
 use crate::input::node::show_text;
@@ -297,10 +300,11 @@ fn optimization(section: &Table<'_>, config: &mut SystemConfig, problems: &mut P
     section
         .check_keys(&[&["max_iterations", "convergence_threshold", "seed"], &foreign[..]].concat(), problems);
     let wanted = &mut config.optimization;
-    wanted.max_iterations = section.integer("max_iterations", 1, 10_000, problems).map(|value| value as u32);
+    wanted.max_iterations =
+        section.integer("max_iterations", 1, u64::from(MAX_ITERATIONS), problems).map(|value| value as u32);
     wanted.convergence_threshold =
         section.number("convergence_threshold", Number::within(0.0, 1e6, ""), problems);
-    wanted.seed = section.integer("seed", 0, 1 << 53, problems);
+    wanted.seed = section.integer("seed", 0, MAX_SEED, problems);
     for key in foreign {
         unused(
             section,
