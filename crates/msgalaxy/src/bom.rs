@@ -1,10 +1,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use model::{Bom, BomError, BomFormat, Checked, Language, LimitSet, Problem, SystemConfig};
+use model::{Bom, BomError, BomFormat, Checked, Language, LimitSet, Problem};
 use serde_json::json;
 
-use crate::{Exit, fail, report, say, write_out};
+use crate::{Exit, fail, report, say, system, write_out};
 
 /// Subcommands of `msgalaxy bom`.
 #[derive(Debug, clap::Subcommand)]
@@ -58,8 +58,12 @@ fn check(path: &Path, as_json: bool) -> Exit {
         Err(error) => (None, error.problems().to_vec()),
     };
     if let Some(bom) = &bom {
+        let config = match system::read(None) {
+            Ok(config) => config,
+            Err(exit) => return exit,
+        };
         // What shows only when the units meet their envelope.
-        match model::assemble(Some(bom), &SystemConfig::default(), &LimitSet::default()) {
+        match model::assemble(Some(bom), &config, &LimitSet::default()) {
             Ok(checked) => problems.extend(checked.warnings),
             Err(found) => problems.extend(found),
         }

@@ -12,6 +12,8 @@ mod optimize;
 mod report;
 /// `msgalaxy serve`
 mod serve;
+/// The configuration that `bom check` and `optimize` use.
+mod system;
 
 use std::io::Write;
 use std::process::ExitCode;

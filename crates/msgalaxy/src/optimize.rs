@@ -3,21 +3,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use experiment::{Control, Evaluation, Hooks, RunRequest, RunSummary};
+use experiment::{Control, Evaluation, Hooks, RunRequest, RunSummary, SearchWishes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use model::config::Origin;
+use model::config::{MAX_ITERATIONS, MAX_SEED};
 use model::{Checked, LimitSet, Problem, Satellite, SystemConfig};
 use serde_json::{Map, Value, json};
-use server::wishes::{MAX_ITERATIONS, MAX_SEED, SearchWishes};
 
-use crate::{Exit, bom, fail, report, say, write_out};
+use crate::{Exit, bom, fail, report, say, system, write_out};
 
 /// Options of `msgalaxy optimize`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The BOM: a .json, .csv, .yaml or .yml file
     bom: PathBuf,
-    /// Configuration file (YAML) [default: config/system.yaml if it exists, else built-in defaults]
+    /// Configuration file (YAML) [default: config/system.yaml; the one that is built in when there is no such file]
     #[arg(long, value_name = "FILE")]
     system: Option<PathBuf>,
     /// Iterations at most [default: 20]
@@ -36,9 +35,6 @@ pub(crate) struct Options {
     #[arg(long)]
     json: bool,
 }
-
-/// Configuration used when none is named.
-const DEFAULT_SYSTEM: &str = model::examples::SYSTEM_YAML_PATH;
 
 pub(crate) fn run(options: &Options) -> Exit {
     let Input { satellite, config, warnings } = match read(options) {
@@ -107,8 +103,7 @@ fn read(options: &Options) -> Result<Input, Exit> {
     };
     let bom = bom::read(&options.bom).map_err(|error| refuse(&options.bom, error.problems()))?;
     show(&options.bom, &bom.warnings);
-    let config = system_config(options.system.as_deref(), &show)
-        .map_err(|(path, problems)| refuse(&path, &problems))?;
+    let config = system::read(options.system.as_deref())?;
     let Checked { value: satellite, warnings } =
         model::assemble(Some(&bom.value), &config, &LimitSet::default())
             .map_err(|problems| refuse(&options.bom, &problems))?;
@@ -117,42 +112,10 @@ fn read(options: &Options) -> Result<Input, Exit> {
     Ok(Input { satellite, config, warnings })
 }
 
-fn system_config(
-    named: Option<&Path>,
-    show: &impl Fn(&Path, &[Problem]),
-) -> Result<SystemConfig, (PathBuf, Vec<Problem>)> {
-    let path = named.unwrap_or(Path::new(DEFAULT_SYSTEM));
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(_) if named.is_none() => model::examples::SYSTEM_YAML.as_bytes().to_vec(),
-        Err(error) => {
-            let shown = path.display();
-            let problem = Problem::error(
-                "config.file_missing",
-                format!("无法读取配置文件 {shown}: {error}"),
-                format!("cannot read the configuration {shown}: {error}"),
-            );
-            return Err((path.to_owned(), vec![problem]));
-        }
-    };
-    // The one who runs the command is the operator.
-    let environment = |name: &str| std::env::var(name).ok();
-    match model::parse_config(&bytes, Origin::Operator(&environment)) {
-        Ok(Checked { value, warnings }) => {
-            if named.is_some() {
-                show(path, &warnings);
-            }
-            Ok(value)
-        }
-        Err(problems) => Err((path.to_owned(), problems)),
-    }
-}
-
 fn new_dir(config: &SystemConfig) -> PathBuf {
-    let base = config.logging.output_dir.as_deref().unwrap_or("experiments");
-    let id = uuid::Uuid::now_v7().simple().to_string();
-    let time = jiff::Timestamp::now().strftime("%Y%m%d_%H%M%S");
-    Path::new(base).join(format!("run_{time}_{}", &id[id.len() - 8..]))
+    let base = config.logging.output_dir.as_deref().unwrap_or(experiment::directory::EXPERIMENTS_DIR);
+    let (now, id) = (jiff::Timestamp::now().to_string(), uuid::Uuid::now_v7().to_string());
+    Path::new(base).join(experiment::directory::run_name(&now, &id))
 }
 
 /// Counts interrupts: the first ends the search, the second the process.

@@ -26,8 +26,9 @@ pub(crate) struct Options {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Exit {
-    let filter = EnvFilter::try_from_env("MSGALAXY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,usvg=error,server=info,tasks=info"));
+    // usvg warns of every glyph that the first of several fonts lacks.
+    let levels = std::env::var("MSGALAXY_LOG").unwrap_or_else(|_| "warn,server=info,tasks=info".to_owned());
+    let filter = EnvFilter::new(format!("usvg=error,{levels}"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color()).init();
     let settings = match settings(options) {
         Ok(settings) => settings,

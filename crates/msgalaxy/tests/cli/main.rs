@@ -133,6 +133,40 @@ fn optimizing_leaves_a_directory_and_prints_the_result() {
 }
 
 #[test]
+fn the_configuration_at_the_default_place_holds_for_check_and_optimize() {
+    let dir = scratch();
+    msgalaxy(dir.path(), &["bom", "template", "json", "bom.json"]);
+    // Without a file the built-in one holds, and its keys give no warnings.
+    let silent = msgalaxy(dir.path(), &["bom", "check", "bom.json"]);
+    assert_eq!((silent.status.code(), err(&silent).as_str()), (Some(0), ""));
+
+    std::fs::create_dir(dir.path().join("config")).expect("made");
+    let path = dir.path().join("config/system.yaml");
+    let run = ["optimize", "bom.json", "--max-iterations", "1"];
+    let check = ["bom", "check", "bom.json"];
+    std::fs::write(&path, "geometry: {synth: {n: 3}}\noptimization: {sed: 3}\n").expect("written");
+    for arguments in [&run[..], &check[..]] {
+        let told = msgalaxy(dir.path(), arguments);
+        assert_eq!(told.status.code(), Some(0), "{}", err(&told));
+        assert!(err(&told).contains("config.unknown_key") && err(&told).contains("sed"), "{}", err(&told));
+    }
+    std::fs::write(&path, "optimization: {seed: -1}\n").expect("written");
+    for arguments in [&run[..], &check[..]] {
+        let refused = msgalaxy(dir.path(), arguments);
+        assert_eq!(refused.status.code(), Some(5), "{}", err(&refused));
+        assert!(err(&refused).contains("/optimization/seed"), "{}", err(&refused));
+    }
+    // What is there and cannot be read is not silently replaced.
+    std::fs::remove_file(&path).expect("removed");
+    std::fs::create_dir(&path).expect("made");
+    for arguments in [&run[..], &check[..]] {
+        let refused = msgalaxy(dir.path(), arguments);
+        assert_eq!(refused.status.code(), Some(5), "{}", err(&refused));
+        assert!(err(&refused).contains("cannot read the configuration"), "{}", err(&refused));
+    }
+}
+
+#[test]
 fn an_impossible_bom_finishes_infeasible_with_6() {
     let dir = scratch();
     let bom = r#"{"components":[{"id":"a","name":"A","dimensions":{"x":3000,"y":50,"z":50},"mass":1,"power":1,"category":"c"},
