@@ -9,7 +9,8 @@ const LONG = { bom_file: 'config/bom_example.json', max_iterations: 40, converge
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  server = await Server.start();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
@@ -97,6 +98,64 @@ test('a killed server: the page says so, and has everything once when it is back
   const taskId = await page.getByTestId('run').getAttribute('data-task');
   const { body: task } = await server.api(`/api/tasks/${taskId}`);
   assert.deepEqual(await logSeqs(page), upTo(task.head_seq));
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test('a server that is back without the task: the page says so, running or ended', async () => {
+  const fresh = await Server.start();
+  const { mkdtempSync, rmSync } = await import('node:fs');
+  const left = [];
+  try {
+    const ended = await fresh.create({ ...LONG, max_iterations: 1 });
+    const running = await fresh.create({ ...LONG, max_iterations: 10_000, seed: 8 });
+    const pages = [];
+    for (const taskId of [ended, running]) {
+      pages.push(await open(browser, `${fresh.url}/?lang=en#/tasks/${taskId}`));
+      await waitForIteration(pages.at(-1).page, 1);
+    }
+    assert.equal(await waitForEnd(pages[0].page), 'completed');
+    await fresh.end('SIGKILL');
+    left.push(fresh.dataDir);
+    fresh.dataDir = mkdtempSync(`${fresh.dataDir}-`);
+    await fresh.restart();
+    for (const { page, faults, close } of pages) {
+      await page.getByRole('heading', { name: 'No such task' }).waitFor();
+      assert.equal(await page.getByTestId('run').count(), 0);
+      assert.deepEqual(faults, []);
+      await close();
+    }
+  } finally {
+    await fresh.remove();
+    for (const dir of left) rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+/** Cancels a task within its first iteration; one that was quicker is let go, and another tried. */
+async function cancelAtOnce() {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const taskId = await server.create({ bom_file: 'examples/boms/bus_60.json', max_iterations: 5000, convergence_threshold: 0, seed });
+    const task = async () => (await server.api(`/api/tasks/${taskId}`)).body;
+    while ((await task()).progress === null);
+    await server.api(`/api/tasks/${taskId}/cancel`, { method: 'POST' });
+    while ((await task()).status !== 'cancelled');
+    const { result } = await task();
+    if (result?.final_iteration === 0) return taskId;
+  }
+  throw new Error('no task could be cancelled within its first iteration');
+}
+
+test('a run cancelled in its first iteration shows the layout it ended with', async () => {
+  const taskId = await cancelAtOnce();
+  const { body: state } = await server.api(`/api/tasks/${taskId}/iterations/0`);
+  const { page, faults, close } = await open(browser, `${server.url}/?lang=en#/tasks/${taskId}`);
+  assert.equal(await waitForEnd(page), 'cancelled');
+  assert.match(await page.getByTestId('verdict').textContent(), /during the first iteration/);
+  await page.locator('[data-testid=layout] [data-component]').first().waitFor();
+  assert.equal(await page.locator('[data-testid=layout] [data-component]').count(), state.components.length);
+  assert.match(await page.locator('[data-kpi=max_temp] .kpi-value').textContent(), new RegExp(state.metadata.metrics.max_temp.toFixed(1).replace('.', '\\.')));
+  const link = page.locator('.downloads a[download="design_state_iter_00.json"]');
+  assert.deepEqual(await (await fetch(await link.getAttribute('href'))).json(), state);
   assert.deepEqual(faults, []);
   await close();
 });
