@@ -26,6 +26,11 @@ describe('warnings', () => {
     expect(keys).toEqual(['min_temp', 'heater', 'a/b~c']);
   });
 
+  it('come with those first that no layout can meet', () => {
+    const given = ['bom.unknown_key', 'envelope.too_small', 'bom.odd', 'envelope.fixed_outside'].map((code) => problem(code));
+    expect(sortWarnings(given).single.map(({ code }) => code)).toEqual(['envelope.too_small', 'envelope.fixed_outside', 'bom.unknown_key', 'bom.odd']);
+  });
+
   it('are none of the errors', () => {
     const error = problem('bom.not_evaluated_yet', '/x', 'error');
     expect(sortWarnings([error])).toEqual({ single: [error], keys: [] });
