@@ -170,6 +170,16 @@ pub enum Error {
         /// What may stand there.
         allowed: &'static str,
     },
+    /// An origin that no browser sends.
+    #[error(
+        "{path}: `cors.origins` holds {found:?}; allowed: \"https://host[:port]\", \"http://host[:port]\", \"null\", \"*\""
+    )]
+    Origin {
+        /// The file.
+        path: PathBuf,
+        /// What stands there.
+        found: String,
+    },
 }
 
 const KEYS: &[&str] =
@@ -208,12 +218,32 @@ impl Settings {
         }
         let settings: Settings = toml::from_str(text).map_err(value)?;
         settings.check_ranges(path)?;
+        settings.check_origins(path)?;
         Ok(settings)
     }
 
     /// Whether only this machine can reach the server.
     pub fn is_loopback(&self) -> bool {
         self.listen.ip().is_loopback()
+    }
+
+    /// A browser names an origin as scheme, host and port: anything else would
+    /// never match, and nobody would see why.
+    fn check_origins(&self, path: &Path) -> Result<(), Error> {
+        let is_origin = |text: &str| {
+            let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+            let host = host.map(|host| host.trim_end_matches('/'));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '@', '?', '#']))
+        };
+        match self
+            .cors
+            .origins
+            .iter()
+            .find(|origin| !matches!(origin.as_str(), "*" | "null") && !is_origin(origin))
+        {
+            Some(found) => Err(Error::Origin { path: path.to_owned(), found: found.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn check_ranges(&self, path: &Path) -> Result<(), Error> {
@@ -346,6 +376,11 @@ mod tests {
             ("lisen = \"127.0.0.1:1\"", "unknown key `lisen`, did you mean `listen`?"),
             ("[limits]\nbody_byte = 1", "unknown key `limits.body_byte`, did you mean `body_bytes`?"),
             ("[cors]\nfrogs = 1", "unknown key `cors.frogs`; known here: origins"),
+            (
+                "[cors]\norigins = [\"example.org\"]",
+                "`cors.origins` holds \"example.org\"; allowed: \"https://host",
+            ),
+            ("[cors]\norigins = [\"https://a.org/page\"]", "https://a.org/page"),
             ("workers = 0", "`workers` is 0; allowed: 1 to 256"),
             ("workers = \"many\"", "invalid type"),
             ("listen = \"nowhere\"", "listen"),

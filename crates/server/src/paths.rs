@@ -38,13 +38,15 @@ pub(crate) enum Lookup {
 }
 
 impl Paths {
-    /// Finds the directories; the data directory is made when missing.
-    pub(crate) fn open(settings: &Settings) -> std::io::Result<Paths> {
-        std::fs::create_dir_all(&settings.data_dir)?;
-        let data_dir = settings.data_dir.canonicalize()?;
+    /// Finds the directories; the data directory is made when missing. The
+    /// error names the one that cannot be used.
+    pub(crate) fn open(settings: &Settings) -> Result<Paths, (PathBuf, std::io::Error)> {
+        let whole = |path: &Path| path.canonicalize().map_err(|error| (path.to_owned(), error));
+        std::fs::create_dir_all(&settings.data_dir).map_err(|error| (settings.data_dir.clone(), error))?;
+        let data_dir = whole(&settings.data_dir)?;
         let mut roots = vec![data_dir.clone()];
         for root in &settings.bom_roots {
-            roots.push(root.canonicalize()?);
+            roots.push(whole(root)?);
         }
         Ok(Paths { data_dir, roots, max_bytes: settings.limits.body_bytes })
     }
@@ -182,5 +184,18 @@ mod tests {
         for name in ["experiments/../a", "/etc", "elsewhere/run_1", ""] {
             assert_eq!(paths.experiment(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn the_directory_that_cannot_be_used_is_the_one_that_is_named() {
+        let data = tempfile::tempdir().expect("a directory");
+        let missing = data.path().join("missing");
+        let settings = Settings {
+            data_dir: data.path().to_owned(),
+            bom_roots: vec![missing.clone()],
+            ..Settings::default()
+        };
+        let (named, _) = Paths::open(&settings).expect_err("an error");
+        assert_eq!(named, missing);
     }
 }

@@ -41,8 +41,8 @@ pub enum Error {
         listen: SocketAddr,
     },
     /// A directory cannot be used.
-    #[error("cannot use the data directory {path}: {source}")]
-    DataDir {
+    #[error("cannot use the directory {path}: {source}")]
+    Directory {
         /// The directory.
         path: PathBuf,
         /// What the system said.
@@ -68,8 +68,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     settings.listen = listener.local_addr()?;
     check(&settings)?;
-    let data_dir = |source| Error::DataDir { path: settings.data_dir.clone(), source };
-    let paths = Paths::open(&settings).map_err(data_dir)?;
+    let paths = Paths::open(&settings).map_err(|(path, source)| Error::Directory { path, source })?;
 
     let job = jobs::job(paths.data_dir().to_owned());
     let engine_settings = EngineSettings {

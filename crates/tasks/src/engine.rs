@@ -74,6 +74,11 @@ impl Engine {
         self.log().store.task(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
+    /// What the job is given.
+    pub async fn spec(&self, task_id: &str) -> Result<Value, Error> {
+        self.log().store.spec(task_id).await?.ok_or_else(|| unknown(task_id))
+    }
+
     /// Tasks newest first; `before` is the id of the last one of the page
     /// before. At most [`Engine::MAX_PAGE`].
     pub async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, Error> {

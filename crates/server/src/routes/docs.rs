@@ -37,7 +37,7 @@ fn render(document: &Value) -> String {
     let mut page = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>MsGalaxy API</title><link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body><main>",
+         <title>MsGalaxy API</title><link rel=\"icon\" href=\"/icon.svg\"><link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body><main>",
     );
     let info = &document["info"];
     let _ = write!(page, "<h1>{} API <small>{}</small></h1>", text(&info["title"]), text(&info["version"]));

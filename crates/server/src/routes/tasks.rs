@@ -52,12 +52,20 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-/// `GET /api/tasks/{id}`
+/// `GET /api/tasks/{id}`: the task, and what its input's reader would like the
+/// user to look at.
 pub(crate) async fn get(
     State(state): State<AppState>,
     Path(id): Path<String>,
-) -> Result<Json<Task>, ApiError> {
-    Ok(Json(state.engine().task(&id).await?))
+) -> Result<Json<Value>, ApiError> {
+    let task = state.engine().task(&id).await?;
+    let mut spec = state.engine().spec(&id).await?;
+    let mut answer = serde_json::to_value(task).map_err(ApiError::internal)?;
+    answer["warnings"] = match spec.get_mut("warnings") {
+        Some(warnings) => warnings.take(),
+        None => json!([]),
+    };
+    Ok(Json(answer))
 }
 
 /// `GET /api/tasks?limit=&cursor=`, newest first.

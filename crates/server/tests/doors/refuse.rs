@@ -230,6 +230,7 @@ async fn what_is_impossible_but_well_formed_runs_and_is_called_infeasible() {
     assert!(warnings.iter().any(|warning| warning["code"] == "envelope.component_too_large"), "{warnings:?}");
     let task = server.finished(answer.json()["task_id"].as_str().expect("an id")).await;
     assert_eq!(task["status"], "completed", "{task}");
+    assert_eq!(task["warnings"], json!(warnings), "who opens the task later is told, too");
     assert_eq!((&task["result"]["feasible"], &task["result"]["num_components"]), (&json!(false), &json!(2)));
 }
 

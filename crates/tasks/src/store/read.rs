@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -58,6 +59,15 @@ impl Store {
             counts.insert(status.name(), unsigned("COUNT(*)", row.try_get("tasks")?)?);
         }
         Ok(counts)
+    }
+
+    pub(crate) async fn spec(&self, task_id: &str) -> Result<Option<Value>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT spec FROM inputs WHERE task_id = $1")
+            .bind(task_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| json("inputs.spec", row.try_get("spec")?)).transpose()
     }
 
     pub(crate) async fn head_seq(&self, task_id: &str) -> Result<Option<u64>, sqlx::Error> {
