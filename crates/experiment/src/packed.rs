@@ -129,7 +129,7 @@ mod tests {
     fn ten_thousand_iterations_stay_small() {
         let packed = Packed::pack(&rows(10_000, 100)).expect("packed");
         let bytes = serde_json::to_vec(&packed).expect("json").len();
-        // Of it 8 bytes are the steps of this clock, which jumps back and forth.
+        // Most of it are time steps; a real clock makes shorter ones.
         assert!(bytes < 100_000, "{bytes} bytes");
     }
 
