@@ -247,6 +247,12 @@ impl Client {
         self.socket.send(Message::text(text)).await.expect("sent");
     }
 
+    /// Sends what the server may refuse by cutting the connection, also while
+    /// the packet is still on its way.
+    pub(crate) async fn send_unwelcome(&mut self, text: &str) {
+        let _ = self.socket.send(Message::text(text)).await;
+    }
+
     pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
         self.socket.send(Message::binary(bytes.to_vec())).await.expect("sent");
     }

@@ -104,7 +104,7 @@ async fn packets_too_large_end_their_connection_only() {
     let server = Server::start().await;
     let mut other = Client::connect(&server).await;
     let mut client = Client::connect(&server).await;
-    client.send(&format!("42/tasks,[\"subscribe\",\"{}\"]", "x".repeat(1_100_000))).await;
+    client.send_unwelcome(&format!("42/tasks,[\"subscribe\",\"{}\"]", "x".repeat(1_100_000))).await;
     assert!(client.ended().await);
     other.heard_nothing().await;
 }
