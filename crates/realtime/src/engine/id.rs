@@ -56,8 +56,14 @@ mod tests {
 
     #[test]
     fn other_texts_name_nothing() {
-        for text in ["", "abc", "AAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA=", "ÄAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA/"]
-        {
+        for text in [
+            "",
+            "abc",
+            "AAAAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAA=",
+            "ÄAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAA/",
+        ] {
             assert_eq!(SessionId::parse(text), None, "{text}");
         }
     }

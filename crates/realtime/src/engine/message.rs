@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::websocket::frame::{self, Opcode};
 use crate::websocket::Window;
+use crate::websocket::frame::{self, Opcode};
 
 /// One Engine.IO message.
 #[derive(Clone, Debug, PartialEq, Eq)]
