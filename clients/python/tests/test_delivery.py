@@ -1,72 +1,100 @@
-"""In order, each exactly once, whatever arrives how."""
+"""In order, each exactly once, whatever arrives how: the cases that all clients share."""
 
 from __future__ import annotations
 
-import random
+import json
+from array import array
+from pathlib import Path
+from typing import Any
 
 import pytest
 from server import update
 
-from msgalaxy.delivery import HELD_LIMIT, Stream
+from msgalaxy import TaskWebSocketClient
+from msgalaxy.delivery import Options, Stream, Verdict, read_layout
+
+CASES = sorted((Path(__file__).parents[3] / "protocol" / "deliveries").glob("*.json"))
 
 
-def seqs(updates: list[dict[str, object]]) -> list[object]:
-    return [u.get("seq") for u in updates]
+class Wire:
+    """Stands for the connection of a client, and records what it says and hears."""
+
+    def __init__(self, client: TaskWebSocketClient) -> None:
+        self.client = client
+        self.sent: list[dict[str, Any]] = []
+        self.delivered: list[str] = []
+        client.sio = self
+        client.on_update = lambda u: self.delivered.append(f"{u['event_type']} {u['seq']}")
+
+    def emit(self, event: str, packet: dict[str, Any], namespace: str) -> None:
+        assert (event, packet.pop("task_id"), namespace) == ("subscribe", "t", "/tasks")
+        self.sent.append(packet)
+
+    def play(self, step: dict[str, Any]) -> None:
+        ((name, value),) = step.items()
+        if name == "connect":
+            self.client._resume()
+        elif name == "break":
+            self.client.connected = False
+        elif name == "subscribed":
+            self.client._on_subscribed({"task_id": "t", **value})
+        elif name == "update":
+            if value["event_type"] == "snapshot":
+                value["data"]["id"] = "t"
+            self.client._on_task_update({**update("t", value["seq"]), **value})
+        else:
+            happened = getattr(self, name)
+            assert happened == value, f"{name} after {step}"
+            happened.clear()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_shuffled_and_doubled_events_come_out_in_order(seed: int) -> None:
-    arrivals = [*range(1, 31), *range(5, 20)]
-    random.Random(seed).shuffle(arrivals)
-    stream = Stream("t")
-    out = [u for seq in arrivals for u in stream.accept(update("t", seq), now_s=0)]
-    assert seqs(out) == list(range(1, 31))
-    assert stream.gap_since_s is None
+def test_there_are_cases() -> None:
+    assert len(CASES) >= 12
 
 
-def test_a_gap_is_timed_until_it_closes() -> None:
-    stream = Stream("t")
-    stream.accept(update("t", 1), now_s=10)
-    stream.accept(update("t", 3), now_s=11)
-    stream.accept(update("t", 4), now_s=12)
-    assert stream.gap_since_s == 11
-    assert seqs(stream.accept(update("t", 2), now_s=13)) == [2, 3, 4]
-    assert stream.gap_since_s is None
-
-
-def test_prev_seq_closes_the_gap_of_a_filtered_subscription() -> None:
-    stream = Stream("t")
-    first = {**update("t", 2), "prev_seq": 0}
-    second = {**update("t", 9), "prev_seq": 2}
-    assert seqs(stream.accept(second, now_s=0)) == []
-    assert seqs(stream.accept(first, now_s=0)) == [2, 9]
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_shared_case(path: Path) -> None:
+    case = json.loads(path.read_text("utf-8"))
+    client = TaskWebSocketClient()
+    wire = Wire(client)
+    client._open = True
+    client.subscribe("t", **case["options"])
+    for step in case["steps"]:
+        wire.play(step)
+    state = client.task_state("t").to_task()
+    assert {name: state[name] for name in case["task"]} == case["task"]
 
 
 def test_events_without_seq_pass_as_they_come() -> None:
     stream = Stream("t")
     plain = {"task_id": "t", "event_type": "progress", "data": {}}
-    assert stream.accept(plain, now_s=0) == [plain]
-    assert stream.accept(plain, now_s=0) == [plain]
+    assert stream.accept(plain) is Verdict.NEXT
+    assert stream.accept(plain) is Verdict.NEXT
 
 
-def test_a_snapshot_restarts_behind_the_head() -> None:
-    stream = Stream("t", last_seq=40)
-    snapshot = {"task_id": "t", "event_type": "snapshot", "data": {"head_seq": 7}}
-    assert stream.accept(snapshot, now_s=0) == [snapshot]
-    assert seqs(stream.accept(update("t", 7, "status_change"), now_s=0)) == [7]
-    assert seqs(stream.accept(update("t", 8), now_s=0)) == [8]
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        (Options(), {}),
+        (Options(layout=True), {"layout": True}),
+        (Options(coalesce=True), {"coalesce": True}),
+        (Options(["progress"]), {"events": ["progress", "status_change"]}),
+        (Options(("status_change",)), {"events": ["status_change"]}),
+    ],
+)
+def test_options_are_said_only_when_wanted(options: Options, fields: dict[str, Any]) -> None:
+    assert Stream("t", options).request() == {"task_id": "t", **fields}
 
 
-def test_what_is_held_back_is_bounded() -> None:
-    stream = Stream("t")
-    for seq in range(2, HELD_LIMIT + 10):
-        stream.accept(update("t", seq), now_s=0)
-    assert len(stream._held) <= HELD_LIMIT
-    assert stream.request() == {"task_id": "t"}
+def test_a_binary_temperature_field_becomes_floats() -> None:
+    field = bytes.fromhex("0000a041 0000c0bf")  # 20.0, -1.5, little-endian
+    told = update("t", 4, "iteration_complete", layout={"panels": {"temperatures": field}})
+    read_layout(told)
+    assert told["data"]["layout"]["panels"]["temperatures"] == array("f", [20.0, -1.5])
 
 
-def test_the_request_continues_where_the_stream_stands() -> None:
-    stream = Stream("t", log_id="log-1")
-    assert stream.request() == {"task_id": "t"}
-    stream.accept(update("t", 1), now_s=0)
-    assert stream.request() == {"task_id": "t", "after_seq": 1, "log_id": "log-1"}
+@pytest.mark.parametrize("data", [None, [], {"layout": None}, {"layout": {"panels": [1]}}])
+def test_other_layouts_are_left_alone(data: Any) -> None:
+    told = {"task_id": "t", "event_type": "iteration_complete", "data": data}
+    read_layout(told)
+    assert told["data"] is data

@@ -1,21 +1,62 @@
-"""Brings the events of one task into order, each exactly once.
+"""What one subscription asks for, and which of the arriving events it hands on.
 
-Events arrive on any thread, perhaps twice (a replay after a reconnect overlaps what came before)
-and perhaps swapped (the Socket.IO library starts a thread per message). `seq` sorts it out: from 1,
-without a gap, per task.
+A replay after a reconnect may overlap what came before, and an event may be missing: `seq` sorts it
+out, which counts from 1, without a gap, per task.
 """
 
 from __future__ import annotations
 
+import sys
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from msgalaxy.rest import as_object
+from msgalaxy.state import TaskState
 
 Update = dict[str, Any]
 
-#: Events held back while an earlier one is missing; beyond it all are asked for again.
-HELD_LIMIT = 1000
+#: Subscribed instead of a task: the status changes of all tasks.
+ALL_TASKS = "*"
+
+
+class Verdict(Enum):
+    """What to do with an event."""
+
+    #: It is the one whose turn it is: hand it on.
+    NEXT = auto()
+    #: It was handed on before: drop it.
+    OLD = auto()
+    #: At least one before it is missing: it will come again, behind that one.
+    GAP = auto()
+
+
+@dataclass
+class Options:
+    """Which events a subscription brings, and what they carry."""
+
+    events: Sequence[str] | None = None
+    coalesce: bool = False
+    layout: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """The packet's fields for these options."""
+        packet: dict[str, Any] = {}
+        if self.events is not None:
+            # The end of a task is a status change; without it a wait would never return.
+            packet["events"] = list(dict.fromkeys([*self.events, "status_change"]))
+        if self.coalesce:
+            packet["coalesce"] = True
+        if self.layout:
+            packet["layout"] = True
+        return packet
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether not every event comes, so that `prev_seq` says which one came before."""
+        return self.events is not None or self.coalesce
 
 
 @dataclass
@@ -23,19 +64,24 @@ class Stream:
     """What is known of one subscribed task."""
 
     task_id: str
+    options: Options = field(default_factory=Options)
     #: Seq of the last event that was handed on.
     last_seq: int = 0
     #: Incarnation of the server's log that `last_seq` belongs to.
     log_id: str | None = None
     #: The server has answered the newest subscribe.
     confirmed: bool = False
+    #: An event has been handed on since the last gap.
+    got_further: bool = True
     #: Status after which nothing follows, or "refused".
     final_status: str | None = None
-    #: Since when an event has been missing, on the caller's clock.
-    gap_since_s: float | None = None
-    #: When to subscribe again after a refusal that will pass, on the caller's clock.
+    #: When to subscribe again after something that will pass, on the caller's clock.
     retry_at_s: float | None = None
-    _held: dict[int, Update] = field(default_factory=dict[int, Update])
+    #: The task as of the last event that was handed on.
+    state: TaskState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = TaskState(self.task_id)
 
     def request(self) -> dict[str, Any]:
         """The subscribe packet that continues where this stream stands."""
@@ -44,48 +90,44 @@ class Stream:
             packet["after_seq"] = self.last_seq
             if self.log_id is not None:
                 packet["log_id"] = self.log_id
-        return packet
+        return packet | self.options.request()
 
-    def accept(self, update: Update, now_s: float) -> list[Update]:
-        """Takes one event and returns those whose turn it is, in order."""
+    def accept(self, update: Update) -> Verdict:
+        """Judges one event; after `NEXT` the stream stands behind it."""
         seq = update.get("seq")
         if update.get("event_type") == "snapshot":
-            return self._restart(update)
+            self._restart(update)
+            return Verdict.NEXT
         if not isinstance(seq, int):
             # A server without a log numbers nothing; what it sends is in order.
-            return [update]
+            return Verdict.NEXT
         if seq <= self.last_seq:
-            return []
-        self._held[seq] = update
-        ready = self._take_ready()
-        if not self._held:
-            self.gap_since_s = None
-        elif ready or self.gap_since_s is None:
-            self.gap_since_s = now_s
-        if len(self._held) > HELD_LIMIT:
-            self._held.clear()
-        return ready
+            return Verdict.OLD
+        before = update.get("prev_seq") if self.options.leaves_out else None
+        if (before if isinstance(before, int) else seq - 1) > self.last_seq:
+            return Verdict.GAP
+        self.last_seq = seq
+        self.got_further = True
+        return Verdict.NEXT
 
-    def _take_ready(self) -> list[Update]:
-        ready: list[Update] = []
-        for seq in sorted(self._held):
-            update = self._held[seq]
-            # A subscription that leaves events out says which one came before.
-            before = update.get("prev_seq", seq - 1)
-            if before > self.last_seq:
-                break
-            del self._held[seq]
-            if seq > self.last_seq:
-                self.last_seq = seq
-                ready.append(update)
-        return ready
-
-    def _restart(self, snapshot: Update) -> list[Update]:
+    def _restart(self, snapshot: Update) -> None:
         # The server cannot continue from where we were: it sends the task as it is, then repeats
         # its status, and goes on from the head of its log.
         head = (as_object(snapshot.get("data")) or {}).get("head_seq")
-        self.gap_since_s = None
         if isinstance(head, int):
             # One less, so that the repeated status (numbered as the head) is handed on as well.
             self.last_seq = max(head - 1, 0)
-        return [snapshot, *self._take_ready()]
+            self.got_further = True
+
+
+def read_layout(update: Update) -> None:
+    """Turns the binary temperature field of a layout into an array of floats."""
+    layout = as_object((as_object(update.get("data")) or {}).get("layout"))
+    panels = as_object((layout or {}).get("panels"))
+    if panels is None or not isinstance(panels.get("temperatures"), bytes):
+        return
+    temperatures = array("f")
+    temperatures.frombytes(panels["temperatures"])
+    if sys.byteorder == "big":
+        temperatures.byteswap()
+    panels["temperatures"] = temperatures

@@ -13,18 +13,18 @@ from typing import Any
 import socketio
 from socketio.exceptions import SocketIOError
 
-from msgalaxy.delivery import Stream, Update
+from msgalaxy.delivery import ALL_TASKS, Options, Stream, Update, Verdict, read_layout
+from msgalaxy.inbox import handle_in_order
 from msgalaxy.rest import FINAL_STATUSES, as_object
+from msgalaxy.state import TaskState
 
 NAMESPACE = "/tasks"
-
-#: Seconds after which a missing event is asked for again.
-GAP_PATIENCE_S = 2.0
 
 #: Refusals that say nothing about the task: the server had trouble, or dropped packets unread.
 PASSING_CODES = frozenset({"internal", "too_many_messages"})
 
-#: Seconds until a subscription is asked for again after such a refusal.
+#: Seconds until a subscription is asked for again after such a refusal, or when an event is
+#: missing although it was asked for.
 RETRY_DELAY_S = 1.0
 
 #: Seconds to wait for an orderly close.
@@ -40,7 +40,8 @@ class TaskWebSocketClient:
 
     Assign the callbacks wanted; each is called with `(task_id, data)`:
     `on_status_change`, `on_progress`, `on_iteration_complete`, `on_error` (the task failed),
-    `on_subscribed`. Two more: `on_update(envelope)` gets every event whole, with `seq` and
+    `on_subscribed`, `on_snapshot` (the server could not continue where this client stood, and tells
+    the task as it is). Two more: `on_update(envelope)` gets every event whole, with `seq` and
     `timestamp`; `on_server_error(data)` hears when the server refuses a request of this client.
     Without a callback an event is logged.
 
@@ -64,6 +65,7 @@ class TaskWebSocketClient:
         self.on_iteration_complete: TaskCallback | None = None
         self.on_error: TaskCallback | None = None
         self.on_subscribed: TaskCallback | None = None
+        self.on_snapshot: TaskCallback | None = None
         self.on_update: Callable[[Update], object] | None = None
         self.on_server_error: Callable[[dict[str, Any]], object] | None = None
         self._transports = list(transports) if transports is not None else None
@@ -103,13 +105,54 @@ class TaskWebSocketClient:
             keeper.join(timeout=self._connect_timeout_s)
         self._hang_up()
 
-    def subscribe(self, task_id: str) -> None:
-        """Asks for a task's events: first those so far, then each as it happens."""
-        if not self.connected:
+    def subscribe(
+        self,
+        task_id: str,
+        *,
+        events: Sequence[str] | None = None,
+        coalesce: bool = False,
+        layout: bool = False,
+        after_seq: int = 0,
+        log_id: str | None = None,
+    ) -> None:
+        """Asks for a task's events: first those so far, then each as it happens.
+
+        `events` names the kinds wanted; status changes always come. With `coalesce` only the newest
+        of several `progress` events that wait for this client is sent. With `layout` each
+        `iteration_complete` carries `data["layout"]`, in it the panels' temperatures as an
+        `array("f")`. `after_seq` and `log_id` continue where another process stopped.
+
+        A task that is subscribed already goes on where it stands, with the options given now. The
+        task "*" stands for the status changes of all tasks; `wait_for_completion` takes no notice
+        of them.
+        """
+        if not self._open:
             raise RuntimeError("Not connected to server")
         with self._changed:
-            stream = self._streams.setdefault(task_id, Stream(task_id))
-        self._send_subscribe(stream)
+            stream = self._streams.get(task_id)
+            if stream is None:
+                stream = Stream(task_id, last_seq=after_seq, log_id=log_id)
+                self._streams[task_id] = stream
+            stream.options = Options(events, coalesce, layout)
+        # Without a connection just now, the next one subscribes.
+        if self.connected:
+            self._send_subscribe(stream)
+
+    def unsubscribe(self, task_id: str) -> None:
+        """Hears no more of a task. The task itself goes on."""
+        with self._changed:
+            self._streams.pop(task_id, None)
+            self._changed.notify_all()
+        try:
+            self.sio.emit("unsubscribe", {"task_id": task_id}, namespace=NAMESPACE)
+        except SocketIOError:
+            # No connection, no subscription.
+            logger.debug("not connected while unsubscribing from %s", task_id)
+
+    def task_state(self, task_id: str) -> TaskState:
+        """A subscribed task as of the newest callback: the fold of its events."""
+        with self._changed:
+            return self._streams[task_id].state
 
     def wait_for_completion(self, timeout: float | None = None) -> dict[str, str]:
         """Waits until every subscribed task has ended, and returns how each of them did.
@@ -124,14 +167,16 @@ class TaskWebSocketClient:
             self._changed.wait_for(lambda: not self._open or self._all_ended(), timeout)
             return {
                 stream.task_id: stream.final_status
-                for stream in self._streams.values()
+                for stream in self._waited_for()
                 if stream.final_status is not None
             }
 
     def _all_ended(self) -> bool:
-        return bool(self._streams) and all(
-            stream.final_status is not None for stream in self._streams.values()
-        )
+        streams = self._waited_for()
+        return bool(streams) and all(stream.final_status is not None for stream in streams)
+
+    def _waited_for(self) -> list[Stream]:
+        return [stream for stream in self._streams.values() if stream.task_id != ALL_TASKS]
 
     # The connection.
 
@@ -140,6 +185,7 @@ class TaskWebSocketClient:
         # restart, and reuses a connection object whose old threads may still run. So it stays off
         # and every attempt gets a fresh object.
         sio = socketio.Client(reconnection=False, handle_sigint=False)
+        handle_in_order(sio, lambda: sio is self.sio)
         earlier = getattr(self, "sio", None)
         if earlier is not None:
             for namespace, handlers in earlier.handlers.items():
@@ -172,6 +218,10 @@ class TaskWebSocketClient:
         except Exception:
             self._hang_up()
             raise
+        self._resume()
+
+    def _resume(self) -> None:
+        """A connection stands: every subscription continues on it."""
         self.connected = True
         with self._changed:
             unfinished = [s for s in self._streams.values() if s.final_status is None]
@@ -228,26 +278,16 @@ class TaskWebSocketClient:
             self._wake.set()
 
     def _ask_again(self) -> None:
-        """Subscribes again where an event is missing, or where a passing refusal is old enough."""
+        """Subscribes again where that was put off."""
         now_s = time.monotonic()
         with self._changed:
-            unanswered = [
+            due = [
                 stream
                 for stream in self._streams.values()
                 if stream.retry_at_s is not None and now_s >= stream.retry_at_s
             ]
-            stuck = [
-                stream
-                for stream in self._streams.values()
-                if stream.gap_since_s is not None and now_s - stream.gap_since_s > GAP_PATIENCE_S
-            ]
-            for stream in stuck:
-                stream.gap_since_s = now_s
-        for stream in unanswered:
+        for stream in due:
             self._send_subscribe(stream)
-        for stream in stuck:
-            if stream not in unanswered:
-                self._send_subscribe(stream)
 
     # What the server says.
 
@@ -256,14 +296,28 @@ class TaskWebSocketClient:
         if update is None:
             logger.warning("ignored a task_update that is no object: %r", envelope)
             return
+        read_layout(update)
         with self._changed:
             stream = self._streams.get(str(update.get("task_id")))
-            if stream is None:
-                # Nobody subscribed: a server that tells everybody everything.
+            # Without a stream: all tasks are followed, or a server tells everybody everything.
+            verdict = Verdict.NEXT if stream is None else stream.accept(update)
+            if verdict is Verdict.NEXT:
                 self._ready.append(update)
-            else:
-                self._ready.extend(stream.accept(update, time.monotonic()))
+        if verdict is Verdict.GAP and stream is not None:
+            self._ask_for_missing(stream)
         self._hand_on()
+
+    def _ask_for_missing(self, stream: Stream) -> None:
+        with self._changed:
+            if not stream.confirmed or stream.retry_at_s is not None:
+                # Asked already: what still arrives was on its way before the answer.
+                return
+            logger.info("task %s: the event after seq %d is missing", *_place(stream))
+            at_once, stream.got_further = stream.got_further, False
+            if not at_once:
+                stream.retry_at_s = time.monotonic() + RETRY_DELAY_S
+        if at_once:
+            self._send_subscribe(stream)
 
     def _hand_on(self) -> None:
         """Calls back for all updates that are ready; one thread at a time, so in order."""
@@ -277,6 +331,9 @@ class TaskWebSocketClient:
                     self._handing_on = False
                     return
                 update = self._ready.popleft()
+                stream = self._streams.get(str(update.get("task_id")))
+                if stream is not None:
+                    stream.state.apply(update)
             self._dispatch(update)
             self._note_end(update)
 
@@ -287,6 +344,7 @@ class TaskWebSocketClient:
             "progress": self.on_progress,
             "iteration_complete": self.on_iteration_complete,
             "error": self.on_error,
+            "snapshot": self.on_snapshot,
         }
         if self.on_update is not None:
             _call(self.on_update, update)
@@ -355,6 +413,10 @@ def _close(sio: socketio.Client) -> None:
     except Exception:
         # The connection was broken already; nothing is left to end.
         logger.debug("while disconnecting", exc_info=True)
+
+
+def _place(stream: Stream) -> tuple[str, int]:
+    return stream.task_id, stream.last_seq
 
 
 def _parts(update: Update) -> tuple[str, str, dict[str, Any]]:
