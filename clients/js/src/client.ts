@@ -1,6 +1,6 @@
 import { Connection, type ConnectionOptions } from './connection.js';
 import { ApiError, type Problem, UnreachableError } from './errors.js';
-import type { IterationMetrics, TaskEvent } from './events.js';
+import type { IterationMetrics, TaskEvent, Vector } from './events.js';
 import { TaskStream, type TaskStreamOptions } from './stream.js';
 import type { Task } from './task.js';
 
@@ -102,13 +102,6 @@ export interface Experiment {
   name: string;
   path: string;
   summary: Record<string, unknown>;
-}
-
-/** x, y, z. */
-export interface Vector {
-  x: number;
-  y: number;
-  z: number;
 }
 
 /** One component of a layout: mm, kg, W, °C. */

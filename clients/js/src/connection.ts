@@ -1,4 +1,5 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { StreamError } from './errors.js';
 
 /** Whether updates can arrive right now. */
 export type ConnectionPhase = 'connecting' | 'connected' | 'reconnecting' | 'refused' | 'closed';
@@ -30,7 +31,7 @@ export class Connection {
   readonly socket: Socket;
   #status: ConnectionStatus = { phase: 'connecting', attempt: 0 };
   readonly #listeners = new Set<(status: ConnectionStatus) => void>();
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<string, { streams: number; options: string }>();
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(baseUrl: string, options: ConnectionOptions = {}) {
@@ -74,16 +75,22 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Counts a stream of the task; the returned function gives it back, and the last one unsubscribes. */
-  hold(taskId: string): () => void {
-    this.#held.set(taskId, (this.#held.get(taskId) ?? 0) + 1);
+  /**
+   * Counts a stream of the task; the returned function gives it back, and the last one unsubscribes.
+   * A socket has one subscription of a task, so its streams must agree on the options.
+   */
+  hold(taskId: string, options: object): () => void {
+    const held = this.#held.get(taskId) ?? { streams: 0, options: JSON.stringify(options) };
+    if (held.options !== JSON.stringify(options)) {
+      throw new StreamError(`another stream of this client follows the task with ${held.options}; use a second client`, 'options', taskId);
+    }
+    held.streams += 1;
+    this.#held.set(taskId, held);
     return () => {
-      const left = (this.#held.get(taskId) ?? 1) - 1;
-      if (left > 0) this.#held.set(taskId, left);
-      else {
-        this.#held.delete(taskId);
-        if (this.socket.connected) this.socket.emit('unsubscribe', { task_id: taskId });
-      }
+      held.streams -= 1;
+      if (held.streams > 0) return;
+      this.#held.delete(taskId);
+      if (this.socket.connected) this.socket.emit('unsubscribe', { task_id: taskId });
     };
   }
 

@@ -10,6 +10,8 @@ interface Envelope<Kind extends string, Data> {
   seq: number;
   /** Version of the event format. */
   v?: number;
+  /** The event before this one on a subscription that leaves some out. */
+  prev_seq?: number;
 }
 
 /** The task has a new status. */
@@ -27,7 +29,10 @@ export interface Progress {
 }
 
 /** The job got further. */
-export type ProgressEvent = Envelope<'progress', Progress>;
+export type ProgressEvent = Envelope<'progress', Progress> & {
+  /** With `coalesce`: seq of the oldest event that this newer one stands for. */
+  coalesced_from?: number;
+};
 
 /** Headline numbers of one iteration. Servers may add more. */
 export interface IterationMetrics {
@@ -48,8 +53,34 @@ export interface IterationMetrics {
   [name: string]: number | boolean | null | undefined;
 }
 
+/** x, y, z. */
+export interface Vector {
+  x: number;
+  y: number;
+  z: number;
+}
+
+/** What a live view draws of one iteration: mm, degrees, °C, as in {@link DesignState}. */
+export interface LiveLayout {
+  components: { id: string; position: Vector; rotation: Vector; temperature: number | null }[];
+  panels: {
+    /** Cells per panel edge, n. */
+    mesh: number;
+    /** 6 n² cells, °C: panel by panel (-X, +X, -Y, +Y, -Z, +Z), row by row. */
+    temperatures: Float32Array;
+  };
+}
+
 /** One iteration of the job is done. */
-export type IterationCompleteEvent = Envelope<'iteration_complete', { iteration: number; metrics: IterationMetrics }>;
+export type IterationCompleteEvent = Envelope<
+  'iteration_complete',
+  {
+    iteration: number;
+    metrics: IterationMetrics;
+    /** With `layout: true`. */
+    layout?: LiveLayout;
+  }
+>;
 
 /** The job failed; a `status_change` to `failed` follows. */
 export type ErrorEvent = Envelope<'error', { status?: string; error: string; code?: string }>;
@@ -73,6 +104,20 @@ const KNOWN: ReadonlySet<string> = new Set<TaskEventKind>([
   'error',
   'snapshot',
 ]);
+
+/** Turns the binary temperature field of a layout, as the socket brings it, into numbers. */
+export function readLayout(event: TaskEvent | UnknownEvent): void {
+  const data = event.data as { layout?: { panels?: { temperatures?: unknown } } } | null | undefined;
+  const panels = data?.layout?.panels;
+  const field = panels?.temperatures;
+  if (!panels || field instanceof Float32Array) return;
+  // A browser brings an ArrayBuffer, Node a view that may start anywhere: copied, it is aligned.
+  if (field instanceof ArrayBuffer) panels.temperatures = new Float32Array(field);
+  else if (ArrayBuffer.isView(field)) {
+    const bytes = new Uint8Array(field.buffer, field.byteOffset, field.byteLength);
+    panels.temperatures = new Float32Array(Uint8Array.from(bytes).buffer);
+  }
+}
 
 /** Whether this version knows the kind of the event. */
 export function isKnownEvent(event: UnknownEvent | TaskEvent): event is TaskEvent {

@@ -7,6 +7,7 @@ export type {
   ErrorEvent,
   IterationCompleteEvent,
   IterationMetrics,
+  LiveLayout,
   Progress,
   ProgressEvent,
   SnapshotEvent,
@@ -14,6 +15,7 @@ export type {
   TaskEvent,
   TaskEventKind,
   UnknownEvent,
+  Vector,
 } from './events.js';
 export { isKnownEvent } from './events.js';
 
@@ -43,7 +45,6 @@ export type {
   TaskList,
   TaskResultDocument,
   Uploaded,
-  Vector,
 } from './client.js';
 export { Client } from './client.js';
 

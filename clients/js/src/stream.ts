@@ -1,6 +1,6 @@
 import type { Connection } from './connection.js';
 import { StreamError } from './errors.js';
-import { isKnownEvent, type TaskEvent, type TaskEventKind, type UnknownEvent } from './events.js';
+import { isKnownEvent, readLayout, type TaskEvent, type TaskEventKind, type UnknownEvent } from './events.js';
 import { applyEvent, emptyTask, isTerminal, type Task } from './task.js';
 
 /** How far a stream is. `replaying`: history or missed events still arrive. */
@@ -19,8 +19,14 @@ export interface StreamStatus {
   gaps: number;
 }
 
-/** Where a stream starts, and when it gives up. */
+/** What a stream brings, where it starts, and when it ends. */
 export interface TaskStreamOptions {
+  /** Only events of these kinds; status changes always come. */
+  events?: readonly Exclude<TaskEventKind, 'snapshot'>[];
+  /** Of several `progress` events that wait for this client, only the newest. */
+  coalesce?: boolean;
+  /** Every `iteration_complete` carries `data.layout`. */
+  layout?: boolean;
   /** Only events after this seq; 0 is the whole history. */
   afterSeq?: number;
   /** The log that `afterSeq` belongs to. */
@@ -66,6 +72,8 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   #task: Task;
   #status: StreamStatus;
   #logId: string | undefined;
+  /** Fields of the subscribe packet that say what is wanted. */
+  readonly #wanted: { events?: string[]; coalesce?: true; layout?: true };
   #resuming = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #fruitless = 0;
@@ -79,6 +87,13 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     this.#connection = connection;
     this.#task = options.task ?? emptyTask(taskId);
     this.#logId = options.logId;
+    const { events, coalesce, layout } = options;
+    this.#wanted = {
+      // The end of a task is a status change; without it the stream would never end.
+      ...(events ? { events: [...new Set([...events, 'status_change'])] } : {}),
+      ...(coalesce ? { coalesce } : {}),
+      ...(layout ? { layout } : {}),
+    };
     const at = options.afterSeq ?? 0;
     this.#status = { phase: 'waiting', at, to: at, duplicates: 0, gaps: 0 };
     this.#listen(options.signal);
@@ -165,6 +180,7 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
 
   #listen(signal: AbortSignal | undefined): void {
     const { socket } = this.#connection;
+    this.#release.push(this.#connection.hold(this.taskId, this.#wanted));
     const onUpdate = (event: TaskEvent): void => {
       if (event?.task_id === this.taskId) this.#take(event);
     };
@@ -182,7 +198,6 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       () => socket.off('task_update', onUpdate),
       () => socket.off('subscribed', onSubscribed),
       () => socket.off('error', onError),
-      this.#connection.hold(this.taskId),
       this.#followConnection(),
     );
     if (signal) {
@@ -212,6 +227,7 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       task_id: this.taskId,
       ...(at > 0 ? { after_seq: at } : {}),
       ...(at > 0 && this.#logId !== undefined ? { log_id: this.#logId } : {}),
+      ...this.#wanted,
     });
   }
 
@@ -236,18 +252,19 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   }
 
   #take(event: TaskEvent): void {
+    readLayout(event);
     if (event.event_type === 'snapshot') {
       this.#task = applyEvent(this.#task, event);
-      const at = this.#task.head_seq;
-      this.#become({ at, to: Math.max(this.#status.to, at), phase: 'live' });
-      this.#tell(event);
-      return this.#endIfTerminal();
+      this.#fruitless = 0;
+      // One less than the head: a status change with the head's number follows and repeats the status.
+      this.#become({ at: Math.max(this.#task.head_seq - 1, 0), to: this.#task.head_seq, phase: 'replaying' });
+      return this.#tell(event);
     }
     // Events without a number come from the original server: delivered as they are.
     const seq = Number.isSafeInteger(event.seq) ? event.seq : this.#status.at + 1;
     const { at } = this.#status;
     if (seq <= at) return this.#become({ duplicates: this.#status.duplicates + 1 });
-    if (seq > at + 1) return this.#hole();
+    if (this.#before(event, seq) > at) return this.#hole();
     this.#fruitless = 0;
     this.#task = applyEvent(this.#task, seq === event.seq ? event : { ...event, seq });
     const to = Math.max(this.#status.to, seq);
@@ -255,6 +272,12 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     this.#become({ at: seq, to, phase });
     this.#tell(event);
     this.#endIfTerminal();
+  }
+
+  /** Seq of the event before this one; a stream that leaves some out is told. */
+  #before(event: TaskEvent, seq: number): number {
+    const leavesOut = this.#wanted.events !== undefined || this.#wanted.coalesce !== undefined;
+    return leavesOut && event.prev_seq !== undefined ? event.prev_seq : seq - 1;
   }
 
   /** An event is missing: this one will come again, after it. */

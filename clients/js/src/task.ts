@@ -32,7 +32,7 @@ export interface Task {
   /** Data of the newest `progress` event. */
   progress: Progress | null;
   /** Data of the newest `iteration_complete` event. */
-  last_iteration: IterationCompleteEvent['data'] | null;
+  last_iteration: Omit<IterationCompleteEvent['data'], 'layout'> | null;
   /** What the input says that has no effect, or that no layout can meet. Not told in lists, nor by older servers. */
   warnings?: Problem[];
   /** Seq of the newest event that was folded in. */
@@ -94,9 +94,12 @@ export function applyEvent(task: Task, event: TaskEvent | UnknownEvent): Task {
     case 'progress':
       next.progress = event.data;
       return next;
-    case 'iteration_complete':
-      next.last_iteration = event.data;
+    case 'iteration_complete': {
+      // The layout is of this event alone: a task object never has it.
+      const { layout: _, ...data } = event.data;
+      next.last_iteration = data;
       return next;
+    }
     case 'error':
       // Only the status change that follows in the same transaction counts.
       return next;

@@ -1,43 +1,8 @@
 // What a stream makes of the packets of a server: nothing lost, nothing twice,
 // in order. The socket is a stand-in; e2e/browser has the real server.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Connection, type ConnectionStatus, StreamError, type TaskEvent, TaskStream } from '../src/index.js';
-
-class FakeSocket {
-  connected = false;
-  readonly sent: { name: string; body: Record<string, unknown> }[] = [];
-  readonly #handlers = new Map<string, Set<(value: unknown) => void>>();
-  on(name: string, handler: (value: unknown) => void): void {
-    this.#handlers.set(name, (this.#handlers.get(name) ?? new Set()).add(handler));
-  }
-  off(name: string, handler: (value: unknown) => void): void {
-    this.#handlers.get(name)?.delete(handler);
-  }
-  emit(name: string, body: Record<string, unknown>): void {
-    this.sent.push({ name, body });
-  }
-  receive(name: string, value: unknown): void {
-    for (const handler of [...(this.#handlers.get(name) ?? [])]) handler(value);
-  }
-}
-
-class FakeConnection {
-  readonly socket = new FakeSocket();
-  #listener: (status: ConnectionStatus) => void = () => {};
-  open(): void {}
-  hold(): () => void {
-    return () => this.socket.emit('unsubscribe', {});
-  }
-  onStatus(listener: (status: ConnectionStatus) => void): () => void {
-    this.#listener = listener;
-    listener({ phase: 'connecting', attempt: 0 });
-    return () => (this.#listener = () => {});
-  }
-  become(phase: ConnectionStatus['phase']): void {
-    this.socket.connected = phase === 'connected';
-    this.#listener({ phase, attempt: 0 });
-  }
-}
+import { type Connection, StreamError, type TaskEvent, TaskStream } from '../src/index.js';
+import { FakeConnection } from './fake-connection.js';
 
 let connection: FakeConnection;
 beforeEach(() => {
@@ -135,6 +100,7 @@ describe('a stream', () => {
     connection.become('connected');
     subscribed(4, 'snapshot', 'L2');
     update({ ...progress(4), event_type: 'snapshot', data: { ...stream.task, status: 'running', head_seq: 4 } } as TaskEvent);
+    expect(stream.status.phase).toBe('replaying');
     update(status(4, 'running'), progress(5));
     expect(stream.task).toMatchObject({ status: 'running', head_seq: 5 });
     expect(stream.logId).toBe('L2');
