@@ -8,7 +8,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use model::Language;
+use model::{Language, Problem};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::problem::ApiError;
 use crate::state::AppState;
@@ -83,16 +85,30 @@ pub(crate) fn query_number(
     let Some(text) = query.get(key) else { return Ok(None) };
     match text.parse::<u64>() {
         Ok(number) if allowed.contains(&number) => Ok(Some(number)),
-        _ => Err(ApiError::bad_request(
-            "invalid_query",
-            format!(
-                "query parameter {key}: found {:?}, allowed: a whole number from {} to {}",
-                shown(text),
-                allowed.start(),
-                allowed.end()
-            ),
-        )),
+        _ => {
+            let (least, most) = allowed.into_inner();
+            Err(invalid_query(key, text, &format!("a whole number from {least} to {most}")))
+        }
     }
+}
+
+/// The id of a task in the query, as ids are written.
+pub(crate) fn query_task_id(query: &HashMap<String, String>, key: &str) -> Result<Option<String>, ApiError> {
+    let Some(text) = query.get(key) else { return Ok(None) };
+    match Uuid::try_parse(text) {
+        Ok(id) if text.len() == Hyphenated::LENGTH => Ok(Some(id.to_string())),
+        _ => Err(invalid_query(key, text, "the id of a task, such as next_cursor of the page before")),
+    }
+}
+
+fn invalid_query(key: &str, found: &str, allowed: &str) -> ApiError {
+    let found = shown(found);
+    let message = format!("query parameter {key}: found {found:?}, allowed: {allowed}");
+    let problem =
+        Problem::error("invalid_query", format!("查询参数 {key} 不可用: {found:?}"), message.as_str())
+            .at(format!("/{key}"))
+            .found(found, allowed);
+    ApiError::bad_request("invalid_query", message).with_problems(vec![problem])
 }
 
 /// The language the client would like best; `default` when it names neither
@@ -171,6 +187,19 @@ mod tests {
         assert_eq!(query_number(&HashMap::new(), "limit", 1..=10).expect("absent"), None);
         for text in ["0", "11", "-1", "abc", "", "1.5", "99999999999999999999999"] {
             assert!(query_number(&query(text), "limit", 1..=10).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_task_id_in_the_query_is_one_whatever_its_case() {
+        let query = |text: &str| HashMap::from([("cursor".to_owned(), text.to_owned())]);
+        let id = "0197f000-0000-7000-8000-0000deadbeef";
+        for text in [id, &id.to_uppercase()] {
+            assert_eq!(query_task_id(&query(text), "cursor").expect("an id").as_deref(), Some(id));
+        }
+        assert_eq!(query_task_id(&HashMap::new(), "cursor").expect("absent"), None);
+        for text in ["abc", "", "~", &id[1..], &id.replace('-', ""), &format!("{{{id}}}"), "卫星"] {
+            assert!(query_task_id(&query(text), "cursor").is_err(), "{text}");
         }
     }
 }

@@ -15,7 +15,7 @@ use tasks::{Status, Task};
 
 use crate::intake::{self, Texts};
 use crate::problem::ApiError;
-use crate::request::{RawBody, blocking, json_text, language, query_number};
+use crate::request::{RawBody, blocking, json_text, language, query_number, query_task_id};
 use crate::routes::page::content_type;
 use crate::state::AppState;
 
@@ -74,7 +74,7 @@ pub(crate) async fn list(
     Query(query): Queries,
 ) -> Result<Json<Value>, ApiError> {
     let limit = query_number(&query, "limit", 1..=LISTED)?.unwrap_or(LISTED) as usize;
-    let mut before = query.get("cursor").cloned();
+    let mut before = query_task_id(&query, "cursor")?;
     let mut listed: Vec<Value> = Vec::new();
     let mut more = true;
     while more && listed.len() < limit {

@@ -296,9 +296,15 @@ async fn queries_out_of_range_are_refused() {
     for query in ["?limit=0", "?limit=1001", "?limit=x", "?after=-1", "?after=1.5", "?after="] {
         assert_eq!(server.get(&format!("{events}{query}")).await.refused(400), "invalid_query", "{query}");
     }
-    for query in ["?limit=0", "?limit=100000", "?limit="] {
-        assert_eq!(server.get(&format!("/api/tasks{query}")).await.refused(400), "invalid_query", "{query}");
+    for query in ["?limit=0", "?limit=100000", "?limit=", "?cursor=abc", "?cursor=", "?cursor=1&limit=5"] {
+        let answer = server.get(&format!("/api/tasks{query}")).await;
+        assert_eq!(answer.refused(400), "invalid_query", "{query}");
+        let problem = &answer.json()["problems"][0];
+        assert!(problem["found"].is_string() && problem["allowed"] != "", "{query}: {problem}");
     }
+    // The task of a cursor may have gone since.
+    let gone = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(server.get(&format!("/api/tasks?cursor={gone}")).await.json()["tasks"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
