@@ -88,7 +88,7 @@ pub enum Error {
     /// A file could not be written.
     #[error("files: cannot write {path}: {source}")]
     Write {
-        /// The file.
+        /// The file, under [`RunRequest::dir_name`].
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -124,6 +124,27 @@ impl From<optimize::Error> for Error {
 
 /// Runs the search and writes its directory.
 pub fn run(request: &RunRequest<'_>, hooks: &mut dyn Hooks) -> Result<RunSummary, Error> {
+    search_and_write(request, hooks).map_err(|error| error.named_by(request))
+}
+
+impl Error {
+    /// Names the file as the results name it: where their directory stands on
+    /// this machine is no affair of those who are told.
+    fn named_by(self, request: &RunRequest<'_>) -> Error {
+        match self {
+            Error::Write { path, source } => {
+                let path = match path.strip_prefix(request.dir) {
+                    Ok(inner) => Path::new(request.dir_name).components().chain(inner.components()).collect(),
+                    Err(_) => path,
+                };
+                Error::Write { path, source }
+            }
+            other => other,
+        }
+    }
+}
+
+fn search_and_write(request: &RunRequest<'_>, hooks: &mut dyn Hooks) -> Result<RunSummary, Error> {
     let (mut recorder, search) = Recorder::open(request, hooks)?;
     let outcome = optimize::run(request.satellite, request.settings, search.as_ref(), &mut recorder);
     let (hooks, trace) = recorder.close()?;

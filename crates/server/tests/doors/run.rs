@@ -126,12 +126,14 @@ async fn a_directory_that_cannot_be_written_fails_the_task_with_its_cause() {
     })
     .await;
     let id = server.create(&small_task(3)).await;
-    fails_with(&server, &id, "experiment.write_failed").await;
+    let cause = fails_with(&server, &id, "experiment.write_failed").await;
+    let data_dir = server.dir.path().to_str().expect("UTF-8");
+    assert!(cause.contains("cannot write experiments/run_") && !cause.contains(data_dir), "{cause}");
     assert_eq!(server.get("/api/experiments").await.json(), json!({"experiments": [], "total": 0}));
 }
 
 /// `error`, then `status_change failed`, and the task says why.
-async fn fails_with(server: &Server, id: &str, code: &str) {
+async fn fails_with(server: &Server, id: &str, code: &str) -> String {
     let mut client = Client::connect(server).await;
     client.subscribe(id).await;
     let updates = client.updates_to_the_end().await;
@@ -145,6 +147,7 @@ async fn fails_with(server: &Server, id: &str, code: &str) {
     assert_eq!((&task["status"], &task["error"]), (&json!("failed"), &json!(cause)));
     assert!(task["completed_at"].is_string());
     assert_eq!(server.get(&format!("/api/tasks/{id}/result")).await.refused(400), "task_not_completed");
+    cause.to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
