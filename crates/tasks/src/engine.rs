@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::job::JobFunction;
 use crate::log::Log;
 use crate::settings::{EngineSettings, Surroundings};
-use crate::store::Store;
+use crate::store::{Input, Store};
 use crate::task::{Status, Task};
 use crate::worker::Workers;
 
@@ -59,10 +59,20 @@ impl Engine {
     /// Appends `status_change pending` and enqueues, in one transaction.
     /// `config` is what clients see, `spec` what the job gets.
     pub async fn submit(&self, config: Value, spec: Value) -> Result<Task, Error> {
+        self.make(Input { config, spec, notes: None }).await
+    }
+
+    /// The same, with what is to be shown beside the task, such as remarks
+    /// about its input. It is no part of the task and never changes.
+    pub async fn submit_with_notes(&self, config: Value, spec: Value, notes: Value) -> Result<Task, Error> {
+        self.make(Input { config, spec, notes: Some(notes) }).await
+    }
+
+    async fn make(&self, input: Input) -> Result<Task, Error> {
         let workers = self.workers.clone();
         let task = detached(async move {
             let max_queued = workers.settings.max_queued;
-            workers.log.submit(config, spec, max_queued).await
+            workers.log.submit(input, max_queued).await
         })
         .await?;
         self.workers.wake();
@@ -74,9 +84,10 @@ impl Engine {
         self.log().store.task(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
-    /// What the job is given.
-    pub async fn spec(&self, task_id: &str) -> Result<Value, Error> {
-        self.log().store.spec(task_id).await?.ok_or_else(|| unknown(task_id))
+    /// The task, and the notes it was submitted with. A task from a version
+    /// that kept no notes has none.
+    pub async fn task_and_notes(&self, task_id: &str) -> Result<(Task, Option<Value>), Error> {
+        self.log().store.task_and_notes(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
     /// Tasks newest first; `before` is the id of the last one of the page

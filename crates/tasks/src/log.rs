@@ -7,7 +7,7 @@ use crate::clock::TaskIds;
 use crate::error::Error;
 use crate::event::{Event, NewEvent};
 use crate::settings::{EngineSettings, Surroundings};
-use crate::store::{AppendError, Author, Claim, Claimant, Entry, Lease, Store};
+use crate::store::{AppendError, Author, Claim, Claimant, Entry, Input, Lease, Store};
 use crate::store::{count_open, events_after, request_cancel};
 use crate::task::{Status, Task};
 
@@ -43,7 +43,7 @@ impl Log {
     }
 
     /// Makes a task with its first event, unless the queue is full.
-    pub(crate) async fn submit(&self, config: Value, spec: Value, max_queued: usize) -> Result<Task, Error> {
+    pub(crate) async fn submit(&self, input: Input, max_queued: usize) -> Result<Task, Error> {
         let _turn = self.store.turn().await;
         let mut tx = self.store.begin().await?;
         let queued = usize::try_from(count_open(&mut tx).await?).unwrap_or(usize::MAX);
@@ -52,7 +52,7 @@ impl Log {
         }
         let now_ms = self.now_ms();
         let task_id = self.ids.next(now_ms);
-        let mut entry = Entry::create(&mut tx, &task_id, &config, &spec).await?;
+        let mut entry = Entry::create(&mut tx, &task_id, &input).await?;
         let first = vec![NewEvent::status(Status::Pending, &self.surroundings.messages.pending)];
         let appended = entry
             .append(&mut tx, self.store.dialect(), Author::Engine, first, None, now_ms)
@@ -60,7 +60,7 @@ impl Log {
             .map_err(|error| refused(error, &entry.task, "creating it"))?;
         tx.commit().await?;
         self.announce(appended);
-        Ok(Task { config, ..entry.task })
+        Ok(Task { config: input.config, ..entry.task })
     }
 
     /// Takes a task for a worker, with the event that it now runs.
@@ -227,7 +227,7 @@ mod tests {
     }
 
     async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {
-        log.submit(json!({}), json!({}), 10).await.unwrap();
+        log.submit(Input { config: json!({}), spec: json!({}), notes: None }, 10).await.unwrap();
         match log.claim(settings).await.unwrap() {
             Claim::Taken(claimed) => *claimed,
             _ => panic!("a task waits"),

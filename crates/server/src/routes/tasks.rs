@@ -39,7 +39,8 @@ pub(crate) async fn create(
     let inline_bom_bytes = state.settings().limits.inline_bom_bytes;
     let order = blocking(move || intake::read(&paths, inline_bom_bytes, &body, texts)).await??;
     let spec = serde_json::to_value(&order.spec).map_err(ApiError::internal)?;
-    let task = state.engine().submit(order.config, spec).await?;
+    let warnings = json!(order.spec.warnings);
+    let task = state.engine().submit_with_notes(order.config, spec, warnings.clone()).await?;
     let mut answer = json!({
         "id": task.id,
         "task_id": task.task_id,
@@ -47,7 +48,7 @@ pub(crate) async fn create(
         "created_at": task.created_at,
     });
     if !order.spec.warnings.is_empty() {
-        answer["warnings"] = json!(order.spec.warnings);
+        answer["warnings"] = warnings;
     }
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -58,13 +59,9 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let task = state.engine().task(&id).await?;
-    let mut spec = state.engine().spec(&id).await?;
+    let (task, warnings) = state.engine().task_and_notes(&id).await?;
     let mut answer = serde_json::to_value(task).map_err(ApiError::internal)?;
-    answer["warnings"] = match spec.get_mut("warnings") {
-        Some(warnings) => warnings.take(),
-        None => json!([]),
-    };
+    answer["warnings"] = warnings.unwrap_or_else(|| json!([]));
     Ok(Json(answer))
 }
 

@@ -28,6 +28,17 @@ pub(crate) enum AppendError {
     Store(#[from] sqlx::Error),
 }
 
+/// What a task is made from.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// What clients see.
+    pub(crate) config: Value,
+    /// What the job gets.
+    pub(crate) spec: Value,
+    /// What is shown beside the task.
+    pub(crate) notes: Option<Value>,
+}
+
 /// A task's row, locked by the transaction that read it.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -45,8 +56,7 @@ impl Entry {
     pub(crate) async fn create(
         connection: &mut Connection,
         task_id: &str,
-        config: &Value,
-        spec: &Value,
+        input: &Input,
     ) -> Result<Entry, sqlx::Error> {
         sqlx::query(
             "INSERT INTO tasks (id, status, created_at, head_seq, last_event_ms, lease_epoch, lease_until_ms, \
@@ -55,10 +65,11 @@ impl Entry {
         .bind(task_id)
         .execute(&mut *connection)
         .await?;
-        sqlx::query("INSERT INTO inputs (task_id, config, spec) VALUES ($1, $2, $3)")
+        sqlx::query("INSERT INTO inputs (task_id, config, spec, notes) VALUES ($1, $2, $3, $4)")
             .bind(task_id)
-            .bind(config.to_string())
-            .bind(spec.to_string())
+            .bind(input.config.to_string())
+            .bind(input.spec.to_string())
+            .bind(input.notes.as_ref().map(Value::to_string))
             .execute(&mut *connection)
             .await?;
         Ok(Entry {

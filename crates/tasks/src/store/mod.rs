@@ -10,7 +10,7 @@ mod read;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub(crate) use append::{AppendError, Author, Entry};
+pub(crate) use append::{AppendError, Author, Entry, Input};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
 pub(crate) use read::events_after;
 

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::append::cached_fold;
-use super::{Connection, Store, json, signed, unreadable, unsigned};
+use super::{Connection, Store, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind};
 use crate::task::{Status, Task};
@@ -21,6 +21,22 @@ impl Store {
             .fetch_optional(&mut *connection)
             .await?;
         row.as_ref().map(task_of).transpose()
+    }
+
+    /// The task, and what was noted beside it.
+    pub(crate) async fn task_and_notes(
+        &self,
+        task_id: &str,
+    ) -> Result<Option<(Task, Option<Value>)>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query(self.dialect.sql(
+            "SELECT id, status, created_at, started_at, completed_at, result, error, progress, last_iteration, \
+             head_seq, config, notes FROM tasks JOIN inputs ON inputs.task_id = tasks.id WHERE id = $1",
+        ))
+        .bind(task_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+        row.map(|row| Ok((task_of(&row)?, optional_json("inputs.notes", row.try_get("notes")?)?))).transpose()
     }
 
     /// Newest first, older than `before`.
@@ -59,15 +75,6 @@ impl Store {
             counts.insert(status.name(), unsigned("COUNT(*)", row.try_get("tasks")?)?);
         }
         Ok(counts)
-    }
-
-    pub(crate) async fn spec(&self, task_id: &str) -> Result<Option<Value>, sqlx::Error> {
-        let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT spec FROM inputs WHERE task_id = $1")
-            .bind(task_id)
-            .fetch_optional(&mut *connection)
-            .await?;
-        row.map(|row| json("inputs.spec", row.try_get("spec")?)).transpose()
     }
 
     pub(crate) async fn head_seq(&self, task_id: &str) -> Result<Option<u64>, sqlx::Error> {

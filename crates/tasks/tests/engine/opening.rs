@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use sqlx::Connection;
+use sqlx::migrate::Migrator;
 use tasks::{Engine, EngineSettings, Error, JobFunction};
 
 use crate::support::*;
@@ -98,7 +100,34 @@ async fn a_store_of_a_newer_version_is_refused_with_both_versions() {
         )
         .await;
     let (error, text) = refusal(&path).await;
-    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 1, .. }), "{text}");
+    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 2, .. }), "{text}");
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_version_is_migrated_and_its_tasks_have_no_notes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let store = TestStore { url: format!("sqlite://{}?mode=rwc", path.display()), directory };
+    sqlx::any::install_default_drivers();
+    let mut connection = sqlx::AnyConnection::connect(&store.url).await.unwrap();
+    let every = sqlx::migrate!("migrations/sqlite");
+    let first = Migrator { migrations: every.migrations[..1].to_vec().into(), ..Migrator::DEFAULT };
+    first.run_direct(None, &mut connection, false).await.unwrap();
+    for sql in [
+        "INSERT INTO tasks (id, status, created_at, head_seq, last_event_ms, lease_epoch, lease_until_ms, \
+         attempts, cancel_requested) VALUES ('a', 'pending', '1970-01-01T00:00:00.005+00:00', 1, 5, 0, 0, 0, 0)",
+        r#"INSERT INTO inputs VALUES ('a', '{"shown": 1}', '{"steps": 2, "warnings": [1]}')"#,
+        r#"INSERT INTO events VALUES ('a', 1, 'status_change', '{"status": "pending"}', 5)"#,
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let engine = Engine::open(EngineSettings::sqlite(&path), plain_counting()).await.unwrap();
+    assert_eq!(summary(&to_the_end(&engine, "a").await), whole_count(2, "completed"));
+    check_log(&engine, "a").await;
+    let (task, notes) = engine.task_and_notes("a").await.unwrap();
+    assert_eq!((task.config, notes), (json!({"shown": 1}), None));
 }
 
 #[tokio::test]

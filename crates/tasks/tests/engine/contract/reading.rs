@@ -19,6 +19,20 @@ async fn an_unknown_task_is_said_to_be_unknown() {
 }
 
 #[tokio::test]
+async fn notes_stand_beside_their_task_and_not_in_it() {
+    let store = TestStore::new().await;
+    let engine = store.open(plain_counting()).await;
+    let notes = json!([{"code": "odd", "text": "怪"}, 1.0]);
+    let noted = engine.submit_with_notes(json!({"a": 1}), steps(1), notes.clone()).await.unwrap();
+    to_the_end(&engine, &noted.id).await;
+    let task = check_log(&engine, &noted.id).await;
+    assert_eq!(engine.task_and_notes(&noted.id).await.unwrap(), (task, Some(notes)));
+    let plain = engine.submit(json!({}), steps(1)).await.unwrap();
+    assert_eq!(engine.task_and_notes(&plain.id).await.unwrap().1, None);
+    assert!(matches!(engine.task_and_notes("x").await, Err(Error::UnknownTask { .. })));
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_with_numbers_and_accepts_again_when_there_is_room() {
     let store = TestStore::new().await;
     let settings = EngineSettings { workers: 0, max_queued: 2, ..store.settings() };
