@@ -26,12 +26,8 @@ pub fn decode(text: &str, limits: &PacketLimits) -> Result<Header, Malformed> {
     let (announced, rest) =
         if binary { read_attachments(rest).map_err(Malformed::unaddressed)? } else { (0, rest) };
     let (namespace, rest) = read_namespace(rest);
-    let malformed = |id, reason| Malformed {
-        namespace: Some(namespace.to_owned()),
-        id,
-        attachments: announced,
-        reason,
-    };
+    let malformed =
+        |id, reason| Malformed { namespace: Some(namespace.to_owned()), id, attachments: announced, reason };
     let (id, rest) =
         if kind.has_id() { read_id(rest).map_err(|reason| malformed(None, reason))? } else { (None, rest) };
     let checked = || {
@@ -49,7 +45,9 @@ pub fn decode(text: &str, limits: &PacketLimits) -> Result<Header, Malformed> {
         }
         Ok((data, attachments))
     };
-    let (data, attachments) = checked().map_err(|reason| malformed(id, reason))?;
+    // Only an event's id has somebody wait for it.
+    let waiting = id.filter(|_| kind == PacketKind::Event);
+    let (data, attachments) = checked().map_err(|reason| malformed(waiting, reason))?;
     let packet = Packet { kind, namespace: namespace.to_owned(), id, data, attachments: Vec::new() };
     Ok(Header { packet, attachments })
 }
@@ -75,8 +73,8 @@ pub(super) fn head(
     let mut text = String::with_capacity(namespace.len() + 32 + room);
     // Writing to a string cannot fail.
     let _ = match attachments {
-        0 => write!(text, "{}", kind.number()),
-        count => write!(text, "{}{count}-", kind.number() + 3),
+        count if count > 0 && kind.has_id() => write!(text, "{}{count}-", kind.number() + 3),
+        _ => write!(text, "{}", kind.number()),
     };
     if namespace != "/" {
         text.push_str(namespace);
