@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::job::JobFunction;
 use crate::log::Log;
+use crate::page::{EventPage, Extent};
 use crate::settings::{EngineSettings, Surroundings};
-use crate::store::{Input, Store};
+use crate::store::{Details, Input, Store};
 use crate::task::{Status, Task};
 use crate::worker::Workers;
 
@@ -26,6 +27,8 @@ pub struct Engine {
 impl Engine {
     /// The most events or tasks that one page holds.
     pub const MAX_PAGE: usize = 10_000;
+    /// The most events that one page with their details holds.
+    pub const MAX_DETAILED_PAGE: usize = 256;
 
     /// Opens (and migrates) the store and starts the workers. Tasks that ran
     /// when an earlier process died are taken up at once on SQLite, whose file
@@ -106,18 +109,34 @@ impl Engine {
         Ok(self.log().store.count_by_status().await?)
     }
 
-    /// Seq of the task's newest event.
-    pub async fn head_seq(&self, task_id: &str) -> Result<u64, Error> {
-        self.log().store.head_seq(task_id).await?.ok_or_else(|| unknown(task_id))
+    /// Which events the task's log holds.
+    pub async fn extent(&self, task_id: &str) -> Result<Extent, Error> {
+        self.log().store.extent(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
-    /// Events with `seq > after`, in order, at most `limit` and at most
-    /// [`Engine::MAX_PAGE`].
+    /// Events with `seq > after`, in order, at most `limit` (0 counts as 1) and
+    /// at most [`Engine::MAX_PAGE`]. Where the log was trimmed they start with
+    /// the oldest that is left, and the page's extent says so.
+    pub async fn page(&self, task_id: &str, after: u64, limit: usize) -> Result<EventPage, Error> {
+        let limit = limit.clamp(1, Engine::MAX_PAGE);
+        let page = self.log().store.page(task_id, after, limit, Details::Left).await?;
+        page.ok_or_else(|| unknown(task_id))
+    }
+
+    /// The same with what was stored beside the events; at most
+    /// [`Engine::MAX_DETAILED_PAGE`].
+    pub async fn detailed_page(&self, task_id: &str, after: u64, limit: usize) -> Result<EventPage, Error> {
+        let limit = limit.clamp(1, Engine::MAX_DETAILED_PAGE);
+        let page = self.log().store.page(task_id, after, limit, Details::Read).await?;
+        page.ok_or_else(|| unknown(task_id))
+    }
+
+    /// The events of [`Engine::page`], or [`Error::Trimmed`] when those that
+    /// should come first are gone.
     pub async fn events(&self, task_id: &str, after: u64, limit: usize) -> Result<Vec<Event>, Error> {
-        let store = &self.log().store;
-        let events = store.events(task_id, after, limit.min(Engine::MAX_PAGE)).await?;
-        if events.is_empty() && store.head_seq(task_id).await?.is_none() {
-            return Err(unknown(task_id));
+        let EventPage { events, extent } = self.page(task_id, after, limit).await?;
+        if extent.is_trimmed_after(after) {
+            return Err(Error::Trimmed { task_id: task_id.to_owned(), extent });
         }
         Ok(events)
     }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::page::Extent;
 use crate::task::Status;
 
 /// What can go wrong when asking the engine.
@@ -10,6 +11,14 @@ pub enum Error {
     UnknownTask {
         /// The id that was asked for.
         task_id: String,
+    },
+    /// Events that were asked for are gone.
+    #[error("the oldest events of task {task_id} have been trimmed; those from {} to {} are left", extent.first_seq, extent.head_seq)]
+    Trimmed {
+        /// The task.
+        task_id: String,
+        /// What its log still holds.
+        extent: Extent,
     },
     /// The task is in a status that does not allow the request.
     #[error("task {task_id} is {}; {request} needs {needs}", status.name())]

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,6 +57,20 @@ pub struct Event {
     pub seq: u64,
     /// Version of the event format, 1.
     pub v: u32,
+    /// What only some want to have. Live events carry it; from the log it comes
+    /// only when asked for. Not part of the `task_update`.
+    #[serde(skip)]
+    pub detail: Option<Arc<EventDetail>>,
+}
+
+/// What is stored with an event for those who ask for it, such as data too
+/// large for everybody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventDetail {
+    /// Fields to add to the event's own.
+    pub value: Value,
+    /// Binary data that goes with them, in order.
+    pub attachments: Vec<Bytes>,
 }
 
 /// Version of the event format that this crate writes.
@@ -81,43 +98,54 @@ pub struct NewEvent {
     pub kind: EventKind,
     /// The kind's own fields.
     pub data: Value,
+    /// What only some want to have.
+    pub detail: Option<Arc<EventDetail>>,
 }
 
 impl NewEvent {
     /// A `progress` event.
     pub fn progress(data: Value) -> NewEvent {
-        NewEvent { kind: EventKind::Progress, data }
+        NewEvent::plain(EventKind::Progress, data)
     }
 
     /// An `iteration_complete` event.
     pub fn iteration_complete(data: Value) -> NewEvent {
-        NewEvent { kind: EventKind::IterationComplete, data }
+        NewEvent::plain(EventKind::IterationComplete, data)
+    }
+
+    /// The same event with a detail, which is stored with it.
+    pub fn with_detail(self, value: Value, attachments: Vec<Bytes>) -> NewEvent {
+        NewEvent { detail: Some(Arc::new(EventDetail { value, attachments })), ..self }
+    }
+
+    fn plain(kind: EventKind, data: Value) -> NewEvent {
+        NewEvent { kind, data, detail: None }
     }
 
     /// A `status_change` without a result.
     pub(crate) fn status(status: Status, message: &str) -> NewEvent {
-        NewEvent { kind: EventKind::StatusChange, data: json!({"status": status.name(), "message": message}) }
+        NewEvent::plain(EventKind::StatusChange, json!({"status": status.name(), "message": message}))
     }
 
     /// A `status_change` to a terminal status that carries the job's result.
     pub(crate) fn ended(status: Status, message: &str, result: Value) -> NewEvent {
-        NewEvent {
-            kind: EventKind::StatusChange,
-            data: json!({"status": status.name(), "message": message, "result": result}),
-        }
+        NewEvent::plain(
+            EventKind::StatusChange,
+            json!({"status": status.name(), "message": message, "result": result}),
+        )
     }
 
     /// The two events of a failure, which are always stored together.
     pub(crate) fn failure(message: &str, code: &str, error: &str) -> Vec<NewEvent> {
         vec![
-            NewEvent {
-                kind: EventKind::Error,
-                data: json!({"status": Status::Failed.name(), "error": error, "code": code}),
-            },
-            NewEvent {
-                kind: EventKind::StatusChange,
-                data: json!({"status": Status::Failed.name(), "message": message, "error": error}),
-            },
+            NewEvent::plain(
+                EventKind::Error,
+                json!({"status": Status::Failed.name(), "error": error, "code": code}),
+            ),
+            NewEvent::plain(
+                EventKind::StatusChange,
+                json!({"status": Status::Failed.name(), "message": message, "error": error}),
+            ),
         ]
     }
 }
@@ -144,6 +172,7 @@ mod tests {
             timestamp: String::new(),
             seq: 1,
             v: EVENT_VERSION,
+            detail: None,
         };
         assert!(event(EventKind::StatusChange, json!({"status": "failed"})).is_terminal());
         assert!(!event(EventKind::StatusChange, json!({"status": "running"})).is_terminal());

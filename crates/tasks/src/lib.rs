@@ -20,6 +20,8 @@ pub mod event;
 pub mod job;
 /// Every change, as one transaction that is announced after it is durable.
 mod log;
+/// What a reader of a log gets.
+mod page;
 /// What the engine is told from outside.
 mod settings;
 /// The tables: append, queue, reading.
@@ -32,9 +34,10 @@ mod worker;
 pub use clock::{Clock, format_timestamp, system_clock};
 pub use engine::Engine;
 pub use error::Error;
-pub use event::{EVENT_VERSION, Event, EventKind, NewEvent};
+pub use event::{EVENT_VERSION, Event, EventDetail, EventKind, NewEvent};
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
-pub use settings::{EngineSettings, Messages, Surroundings};
+pub use page::{EventPage, Extent};
+pub use settings::{EngineSettings, Messages, Retention, Surroundings};
 pub use task::{Status, Task};
 
 /// Compiles the example of README.md.

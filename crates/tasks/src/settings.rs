@@ -1,3 +1,4 @@
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,19 @@ pub struct EngineSettings {
     pub max_attempts: u32,
     /// Pending and running tasks beyond which `submit` refuses.
     pub max_queued: usize,
+    /// Which events are kept.
+    pub retention: Retention,
+}
+
+/// Which events of a task's log are kept; by default all. The last event of
+/// all, which tells how the task ended, is kept in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest so many of each task. A log may be somewhat longer for a
+    /// while: it is trimmed in the background.
+    pub keep_per_task: Option<NonZeroU64>,
+    /// For so long after the end of the task; then only the last one is left.
+    pub keep_ended: Option<Duration>,
 }
 
 impl EngineSettings {
@@ -28,6 +42,7 @@ impl EngineSettings {
             lease: Duration::from_secs(15),
             max_attempts: 3,
             max_queued: 1000,
+            retention: Retention::default(),
         }
     }
 }

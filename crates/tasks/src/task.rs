@@ -153,7 +153,15 @@ mod tests {
     use super::*;
 
     fn event(seq: u64, event_type: EventKind, data: Value) -> Event {
-        Event { task_id: "t".into(), event_type, data, timestamp: format!("time {seq}"), seq, v: 1 }
+        Event {
+            task_id: "t".into(),
+            event_type,
+            data,
+            timestamp: format!("time {seq}"),
+            seq,
+            v: 1,
+            detail: None,
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::detail::insert_detail;
 use super::{Connection, Dialect, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, NewEvent};
@@ -131,7 +132,7 @@ impl Entry {
         if self.task.status.is_terminal() {
             return Err(AppendError::Finished);
         }
-        for NewEvent { kind, data } in events {
+        for NewEvent { kind, data, detail } in events {
             assert!(!self.task.status.is_terminal(), "an event follows the terminal one in the same append");
             let event = Event {
                 task_id: self.task.id.clone(),
@@ -140,8 +141,12 @@ impl Entry {
                 timestamp: format_timestamp(timestamp_ms),
                 seq: self.task.head_seq + 1,
                 v: EVENT_VERSION,
+                detail,
             };
             insert_event(connection, &event, timestamp_ms).await?;
+            if let Some(detail) = &event.detail {
+                insert_detail(connection, &event, detail).await?;
+            }
             self.task.apply(&event);
             self.last_event_ms = timestamp_ms;
             appended.push(event);

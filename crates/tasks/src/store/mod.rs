@@ -3,6 +3,7 @@
 //! [`Dialect`]'s words.
 
 mod append;
+mod detail;
 mod open;
 mod queue;
 mod read;
@@ -12,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use append::{AppendError, Author, Entry, Input};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
-pub(crate) use read::events_after;
+pub(crate) use read::{Details, events_after};
 
 /// Which database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

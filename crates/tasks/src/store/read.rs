@@ -5,9 +5,11 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::append::cached_fold;
+use super::detail::detail_of;
 use super::{Connection, Store, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind};
+use crate::page::{EventPage, Extent};
 use crate::task::{Status, Task};
 
 const TASK_COLUMNS: &str = "SELECT id, status, created_at, started_at, completed_at, result, error, progress, \
@@ -77,24 +79,66 @@ impl Store {
         Ok(counts)
     }
 
-    pub(crate) async fn head_seq(&self, task_id: &str) -> Result<Option<u64>, sqlx::Error> {
+    pub(crate) async fn extent(&self, task_id: &str) -> Result<Option<Extent>, sqlx::Error> {
         let mut connection = self.read().await?;
-        let row = sqlx::query("SELECT head_seq FROM tasks WHERE id = $1")
+        let row = sqlx::query("SELECT first_seq, head_seq FROM tasks WHERE id = $1")
             .bind(task_id)
             .fetch_optional(&mut *connection)
             .await?;
-        row.map(|row| unsigned("tasks.head_seq", row.try_get(0)?)).transpose()
+        row.as_ref().map(extent_of).transpose()
     }
 
-    pub(crate) async fn events(
+    /// Events with a larger seq than `after`, in order. One statement, so that
+    /// events and extent are of one moment.
+    pub(crate) async fn page(
         &self,
         task_id: &str,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<Event>, sqlx::Error> {
+        details: Details,
+    ) -> Result<Option<EventPage>, sqlx::Error> {
+        let sql = match details {
+            Details::Left => {
+                "SELECT first_seq, head_seq, e.seq, kind, data, timestamp_ms \
+                 FROM tasks LEFT JOIN events e ON e.task_id = id AND e.seq > $2 \
+                 WHERE id = $1 ORDER BY e.seq LIMIT $3"
+            }
+            Details::Read => {
+                "SELECT first_seq, head_seq, e.seq, kind, data, timestamp_ms, value, attachments \
+                 FROM tasks LEFT JOIN events e ON e.task_id = id AND e.seq > $2 \
+                 LEFT JOIN event_details d ON d.task_id = e.task_id AND d.seq = e.seq \
+                 WHERE id = $1 ORDER BY e.seq LIMIT $3"
+            }
+        };
         let mut connection = self.read().await?;
-        events_after(&mut connection, task_id, after, limit).await
+        let rows = sqlx::query(sql)
+            .bind(task_id)
+            .bind(signed(after))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&mut *connection)
+            .await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let extent = extent_of(first)?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // Without events the task stands there alone.
+            if row.try_get::<Option<i64>, _>("seq")?.is_some() {
+                let mut event = event_of(task_id, row)?;
+                if details == Details::Read {
+                    event.detail = detail_of(row)?;
+                }
+                events.push(event);
+            }
+        }
+        Ok(Some(EventPage { events, extent }))
     }
+}
+
+/// Whether events are read with their details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Details {
+    Left,
+    Read,
 }
 
 /// Events with a larger seq than `after`, in order.
@@ -124,6 +168,14 @@ fn event_of(task_id: &str, row: &AnyRow) -> Result<Event, sqlx::Error> {
         timestamp: format_timestamp(row.try_get("timestamp_ms")?),
         seq: unsigned("events.seq", row.try_get("seq")?)?,
         v: EVENT_VERSION,
+        detail: None,
+    })
+}
+
+fn extent_of(row: &AnyRow) -> Result<Extent, sqlx::Error> {
+    Ok(Extent {
+        first_seq: unsigned("tasks.first_seq", row.try_get("first_seq")?)?,
+        head_seq: unsigned("tasks.head_seq", row.try_get("head_seq")?)?,
     })
 }
 

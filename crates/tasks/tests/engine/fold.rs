@@ -64,7 +64,7 @@ fn play(script: &Script, context: &JobContext) -> Result<JobSuccess, JobFailure>
     for (index, commit) in script.commits.iter().enumerate().skip(first) {
         let events = commit.events.iter().cloned().map(|(progress, data)| {
             let kind = if progress { EventKind::Progress } else { EventKind::IterationComplete };
-            NewEvent { kind, data }
+            NewEvent { kind, data, detail: None }
         });
         let done = index as u64 + 1;
         let control = context.commit(events.collect(), Some(done.to_le_bytes().to_vec()));

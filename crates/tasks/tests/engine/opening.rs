@@ -100,7 +100,7 @@ async fn a_store_of_a_newer_version_is_refused_with_both_versions() {
         )
         .await;
     let (error, text) = refusal(&path).await;
-    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 2, .. }), "{text}");
+    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 3, .. }), "{text}");
 }
 
 #[tokio::test]

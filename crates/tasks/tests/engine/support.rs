@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use tasks::{
     Control, Engine, EngineSettings, Event, EventKind, JobContext, JobFailure, JobFunction, JobSuccess,
-    NewEvent, Task,
+    NewEvent, Retention, Task,
 };
 
 /// A store of its own for one scenario: a SQLite file or, when
@@ -50,6 +50,7 @@ impl TestStore {
             lease: if short { Duration::from_millis(600) } else { Duration::from_secs(1000) },
             max_attempts: 3,
             max_queued: 100,
+            retention: Retention::default(),
         }
     }
 

@@ -106,7 +106,7 @@ async fn a_job_cannot_announce_a_status_by_itself() {
     let store = TestStore::new().await;
     let job: JobFunction = Arc::new(|context| {
         let kind = tasks::EventKind::StatusChange;
-        context.commit(vec![NewEvent { kind, data: json!({"status": "completed"}) }], None);
+        context.commit(vec![NewEvent { kind, data: json!({"status": "completed"}), detail: None }], None);
         success(0)
     });
     let engine = store.open(job).await;

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
-use tasks::{Engine, EngineSettings, Error, JobFunction, NewEvent};
+use tasks::{Engine, EngineSettings, Error, EventDetail, Extent, JobFunction, NewEvent};
 
 use crate::support::*;
 
@@ -14,7 +15,7 @@ async fn an_unknown_task_is_said_to_be_unknown() {
     let engine = store.open_idle().await;
     assert!(matches!(engine.task("x").await, Err(Error::UnknownTask { task_id }) if task_id == "x"));
     assert!(matches!(engine.events("x", 0, 10).await, Err(Error::UnknownTask { .. })));
-    assert!(matches!(engine.head_seq("x").await, Err(Error::UnknownTask { .. })));
+    assert!(matches!(engine.extent("x").await, Err(Error::UnknownTask { .. })));
     assert!(matches!(engine.cancel("x").await, Err(Error::UnknownTask { .. })));
 }
 
@@ -30,6 +31,33 @@ async fn notes_stand_beside_their_task_and_not_in_it() {
     let plain = engine.submit(json!({}), steps(1)).await.unwrap();
     assert_eq!(engine.task_and_notes(&plain.id).await.unwrap().1, None);
     assert!(matches!(engine.task_and_notes("x").await, Err(Error::UnknownTask { .. })));
+}
+
+#[tokio::test]
+async fn a_detail_is_stored_with_its_event_and_read_only_when_asked_for() {
+    let store = TestStore::new().await;
+    let field = Bytes::from(vec![0, 255, 7]);
+    let (value, attachments) = (json!({"placements": [1.5]}), vec![field, Bytes::new()]);
+    let detail = EventDetail { value: value.clone(), attachments: attachments.clone() };
+    let job: JobFunction = Arc::new(move |context| {
+        let plain = NewEvent::progress(json!({"current_iteration": 1}));
+        let detailed = NewEvent::iteration_complete(json!({"iteration": 1}));
+        context.commit(vec![detailed.with_detail(value.clone(), attachments.clone()), plain], None);
+        success(1)
+    });
+    let engine = store.open(job).await;
+    let mut live = engine.watch();
+    let id = engine.submit(json!({}), json!({})).await.unwrap().id;
+    let events = to_the_end(&engine, &id).await;
+    assert!(events.iter().all(|event| event.detail.is_none()));
+    let detailed = engine.detailed_page(&id, 0, 100).await.unwrap().events;
+    let with_detail: Vec<_> = detailed.iter().filter_map(|event| event.detail.as_deref()).collect();
+    assert_eq!((with_detail, detailed[2].detail.is_some()), (vec![&detail], true));
+    for (event, detailed) in events.iter().zip(&detailed) {
+        assert_eq!(*live.recv().await.unwrap(), *detailed, "live events carry the detail");
+        assert_eq!(serde_json::to_value(event).unwrap(), serde_json::to_value(detailed).unwrap());
+    }
+    assert_eq!(engine.detailed_page(&id, 2, 1).await.unwrap().events, detailed[2..3]);
 }
 
 #[tokio::test]
@@ -93,7 +121,7 @@ async fn events_are_read_in_pages_after_any_seq() {
         assert_eq!(page, expected);
     }
     assert_eq!(engine.events(&id, u64::MAX, 4).await.unwrap(), []);
-    assert_eq!(engine.head_seq(&id).await.unwrap(), 13);
+    assert_eq!(engine.extent(&id).await.unwrap(), Extent { first_seq: 1, head_seq: 13 });
 }
 
 #[tokio::test]

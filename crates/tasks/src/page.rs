@@ -1,0 +1,28 @@
+use crate::event::Event;
+
+/// Some events of one task, and what its log holds, as of one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    /// In order, without a gap. When what was asked for has been trimmed, they
+    /// start with the oldest that is left.
+    pub events: Vec<Event>,
+    /// What the log holds.
+    pub extent: Extent,
+}
+
+/// Which events the log of a task holds: all from `first_seq` to `head_seq`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Seq of the oldest event that is left: 1 unless the log was trimmed.
+    pub first_seq: u64,
+    /// Seq of the newest event, which is never trimmed.
+    pub head_seq: u64,
+}
+
+impl Extent {
+    /// Whether an event with a larger seq than `after` has been trimmed: who
+    /// knows all up to `after` cannot be told all that followed.
+    pub fn is_trimmed_after(self, after: u64) -> bool {
+        self.first_seq > after.saturating_add(1)
+    }
+}
