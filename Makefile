@@ -12,6 +12,7 @@ LISTEN ?= 127.0.0.1:5000
 DATA_DIR ?= .
 SEEDS ?= 100
 JOBS ?= 1
+ROUNDS ?= 3
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
@@ -29,7 +30,8 @@ E2E_ENV = MSGALAXY_BIN="$(abspath $(DEV))" MSGALAXY_PYTHON_NEWEST="$(abspath $(V
 
 WEB_SOURCES := $(shell find web clients/js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run build test test-rust test-web test-python test-e2e test-browser soak clean program dev-program
+.PHONY: help run build test test-rust test-web test-python test-e2e test-browser soak clean program dev-program \
+	bench-realtime check-bench
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,8 +71,24 @@ test-browser: $(STAMPS)/system $(STAMPS)/browser dev-program ## The page in Chro
 soak: build $(STAMPS)/python ## 100 seeds of every example BOM, checked independently (SEEDS=, JOBS=, SOAK_EXTRA=DIR)
 	$(VENV)/bin/python e2e/soak.py --program "$(abspath $(RELEASE))" --seeds $(SEEDS) --jobs $(JOBS)
 
+bench-realtime: $(STAMPS)/bench $(STAMPS)/page ## Compare realtime servers (ROUNDS=, ONLY=, SCENARIOS=, QUICK=1)
+	cd bench/realtime && CARGO_TARGET_DIR="$(abspath $(CARGO_TARGET_DIR))" cargo build --release --locked
+	cd bench/realtime && CARGO_TARGET_DIR="$(abspath $(CARGO_TARGET_DIR))" $(PYTHON) -m harness \
+		--rounds $(ROUNDS) --only "$(ONLY)" --scenarios "$(SCENARIOS)" $(if $(QUICK),--quick) \
+		--out "$(abspath build/bench/results)"
+
+check-bench: $(STAMPS)/python $(STAMPS)/page ## Lints and tests of the comparison
+	cd bench/realtime && cargo fmt --all --check
+	cd bench/realtime && CARGO_TARGET_DIR="$(abspath $(CARGO_TARGET_DIR))" cargo clippy --all-targets --locked -- -D warnings
+	cd bench/realtime && CARGO_TARGET_DIR="$(abspath $(CARGO_TARGET_DIR))" cargo test --locked
+	$(VENV)/bin/ruff format --check bench
+	$(VENV)/bin/ruff check bench
+	cd bench/realtime && $(abspath $(VENV))/bin/mypy
+	cd bench/realtime && $(abspath $(VENV))/bin/pytest
+
 clean: ## Remove everything that was made
-	rm -rf build web/dist clients/js/dist web/node_modules clients/js/node_modules e2e/browser/node_modules e2e/node/node_modules
+	rm -rf build web/dist clients/js/dist web/node_modules clients/js/node_modules e2e/browser/node_modules e2e/node/node_modules \
+		bench/realtime/peers/node/node_modules
 	cargo clean --quiet
 
 # As the tests build it: another choice of packages would mean other features
@@ -108,6 +126,13 @@ $(STAMPS)/node: e2e/node/package-lock.json | $(STAMPS)/system-build
 
 $(STAMPS)/browser: e2e/browser/package-lock.json | $(STAMPS)/system-build
 	scripts/npm-install e2e/browser
+	touch $@
+
+$(STAMPS)/bench: bench/realtime/setup-python $(wildcard bench/realtime/peers/python/requirements-*.txt) \
+		bench/realtime/peers/node/package-lock.json $(STAMPS)/system | $(STAMPS)
+	bench/realtime/setup-python flask
+	bench/realtime/setup-python asyncio
+	scripts/npm-install bench/realtime/peers/node
 	touch $@
 
 $(STAMPS)/python: scripts/setup-python $(STAMPS)/system e2e/python/requirements.txt clients/python/pyproject.toml | $(STAMPS)

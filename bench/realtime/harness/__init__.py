@@ -1,0 +1,1 @@
+"""Runs all servers interleaved through the same scenarios and writes one table."""
