@@ -10,16 +10,34 @@
 
 /// What is sent and received, and its wire forms.
 mod message;
-/// Why connections end.
-mod close;
 /// What the application holds of a connection.
 mod socket;
-/// The state of a connection that all its parts share.
-mod session;
+/// Why connections end.
+mod close;
 /// Unguessable names of connections.
 mod id;
 /// All connections, and the end of all.
 mod server;
+/// From an HTTP request to its answer.
+mod service;
+/// Answers.
+mod reply;
+/// The state of a connection that all its parts share.
+mod session;
+/// The task of a connection.
+mod connection;
+/// The requests of a polling client.
+mod polling;
+/// The change from polling to WebSocket.
+mod upgrade;
+/// A WebSocket and its frames.
+mod wire;
+/// What a WebSocket runs on.
+mod stream;
+/// What a client may send.
+mod packet;
+/// How much a client may send.
+mod rate;
 
 pub use close::CloseReason;
 pub use id::SessionId;

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 
+use crate::hooks::Hooks;
 use crate::websocket::Window;
 use crate::websocket::frame::{self, Opcode};
 
@@ -81,7 +82,9 @@ enum Content {
     Several(Box<[Message]>),
     /// An Engine.IO packet that is no message; its wire forms are set from the
     /// start.
-    Control,
+    Packet,
+    /// A WebSocket frame that is no packet either, likewise.
+    Frame,
 }
 
 /// What a message costs in a queue beside its content.
@@ -108,7 +111,7 @@ impl Outgoing {
         match &self.0.content {
             Content::One(message) => std::slice::from_ref(message),
             Content::Several(messages) => messages,
-            Content::Control => &[],
+            Content::Packet | Content::Frame => &[],
         }
     }
 
@@ -116,7 +119,7 @@ impl Outgoing {
         let weight = match &content {
             Content::One(message) => message.len() + OVERHEAD,
             Content::Several(messages) => messages.iter().map(|message| message.len() + OVERHEAD).sum(),
-            Content::Control => OVERHEAD,
+            Content::Packet | Content::Frame => OVERHEAD,
         };
         Self(Arc::new(Inner {
             content,
@@ -129,7 +132,7 @@ impl Outgoing {
 
     /// An Engine.IO packet other than a message.
     pub(crate) fn control(packet: &str) -> Self {
-        let control = Self::with(Content::Control);
+        let control = Self::with(Content::Packet);
         let bytes = Bytes::copy_from_slice(packet.as_bytes());
         // Both cells are new.
         let _ = control.0.frames.set(frame::frame(Opcode::Text, false, &bytes));
@@ -139,10 +142,9 @@ impl Outgoing {
 
     /// A WebSocket frame that is no Engine.IO packet at all.
     pub(crate) fn raw_frame(frame: Bytes) -> Self {
-        let raw = Self::with(Content::Control);
-        // The cells are new.
+        let raw = Self::with(Content::Frame);
+        // The cell is new.
         let _ = raw.0.frames.set(frame);
-        let _ = raw.0.packets.set(Box::new([]));
         raw
     }
 
@@ -167,7 +169,7 @@ impl Outgoing {
 
     /// Everything as WebSocket frames, for a client that inflates with this
     /// window; messages shorter than `threshold` bytes stay as they are.
-    pub(crate) fn deflated(&self, window: Window, threshold: usize) -> &Bytes {
+    pub(crate) fn deflated(&self, window: Window, threshold: usize, hooks: &dyn Hooks) -> &Bytes {
         let messages = self.messages();
         if messages.iter().all(|message| message.len() < threshold) {
             return self.frames();
@@ -180,6 +182,7 @@ impl Outgoing {
                 match small {
                     Some(frame) => {
                         gained = true;
+                        hooks.compressed(message.len(), frame.len());
                         frames.put_slice(&frame);
                     }
                     None => put_frame(&mut frames, message),
@@ -188,6 +191,11 @@ impl Outgoing {
             gained.then(|| frames.freeze())
         });
         deflated.as_ref().unwrap_or_else(|| self.frames())
+    }
+
+    /// Whether this was never in a queue.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self.0.content, Content::Frame)
     }
 
     /// Everything as packets of a polling answer, without separators.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::close::CloseReason;
 use super::id::SessionId;
 use super::session::Session;
 use super::socket::Socket;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -8,11 +9,16 @@ use tokio::time::Instant;
 use super::close::CloseReason;
 use super::id::SessionId;
 use super::message::{Message, Outgoing};
+use super::rate::Allowance;
 use super::server::Shared;
 use super::socket::{Closed, Transport, TrySendError};
+use super::wire::{Standing, Wire};
 
 /// What a received message costs in the mailbox beside its content.
 const OVERHEAD: usize = 64;
+
+/// How late a heartbeat's timer may be at the client's expense.
+const LATENESS: Duration = Duration::from_millis(10);
 
 /// One connection, shared by its task, its application, its senders and the
 /// requests of its polling client. Everything behind one lock that is held for
@@ -45,8 +51,9 @@ pub(crate) struct State {
     pub(crate) inbox: Inbox,
     /// The connection's task.
     pub(crate) driver: Waker,
-    pub(crate) heartbeat: Heartbeat,
+    heartbeat: Heartbeat,
     pub(crate) polling: Polling,
+    allowance: Option<Box<Allowance>>,
 }
 
 /// What waits for the client.
@@ -73,9 +80,9 @@ pub(crate) struct Inbox {
 }
 
 /// When something is due.
-pub(crate) struct Heartbeat {
-    pub(crate) due: Instant,
-    pub(crate) awaiting_pong: bool,
+struct Heartbeat {
+    due: Instant,
+    awaiting_pong: bool,
 }
 
 /// What only polling and the change to WebSocket need.
@@ -91,11 +98,18 @@ pub(crate) struct Polling {
     pub(crate) upgrading: bool,
     /// It has proved that it works: polls are answered at once.
     pub(crate) probed: bool,
+    /// It has taken over and waits to be driven.
+    pub(crate) handover: Option<Box<Wire>>,
+    /// The client was told about the end.
+    pub(crate) told: bool,
+    /// How long an end waits for a poll that tells the client.
+    pub(crate) until: Option<Instant>,
 }
 
 impl Session {
     pub(crate) fn new(id: SessionId, server: Arc<Shared>, transport: Transport, now: Instant) -> Arc<Self> {
         let due = now + server.config.ping_interval;
+        let allowance = Allowance::new(&server.config, now);
         Arc::new(Self {
             id,
             server,
@@ -109,6 +123,7 @@ impl Session {
                 driver: Waker::noop().clone(),
                 heartbeat: Heartbeat { due, awaiting_pong: false },
                 polling: Polling::default(),
+                allowance,
             }),
             changed: Notify::new(),
         })
@@ -121,7 +136,9 @@ impl Session {
 
     /// Queues without looking at the limit: for packets of the protocol itself.
     pub(crate) fn push(&self, outgoing: Outgoing) {
+        let weight = outgoing.weight();
         self.state().push(outgoing);
+        self.server.hooks.queued(weight.cast_signed());
     }
 
     pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
@@ -278,6 +295,108 @@ impl Session {
         Poll::Pending
     }
 
+    /// Whether more may be read from the client.
+    pub(crate) fn has_inbox_room(&self) -> bool {
+        self.state().inbox.bytes < self.server.config.incoming_bytes
+    }
+
+    /// Puts a message of the client, `bytes` long on the wire, into the mailbox;
+    /// whether the application, which polls with `own`, got it.
+    pub(crate) fn deliver(
+        &self,
+        message: Message,
+        bytes: usize,
+        own: Option<&Waker>,
+    ) -> Result<bool, CloseReason> {
+        let mut state = self.state();
+        state.charge(bytes)?;
+        if state.phase != Phase::Open || state.inbox.abandoned {
+            return Ok(false);
+        }
+        state.inbox.bytes += message.len() + OVERHEAD;
+        state.inbox.queue.push_back(message);
+        let reader = state.inbox.reader.take();
+        drop(state);
+        if let Some(reader) = reader
+            && own.is_none_or(|own| !own.will_wake(&reader))
+        {
+            reader.wake();
+        }
+        Ok(true)
+    }
+
+    /// The client is alive.
+    pub(crate) fn pong(&self, bytes: usize) -> Result<(), CloseReason> {
+        let mut state = self.state();
+        state.charge(bytes)?;
+        if state.heartbeat.awaiting_pong {
+            let due = Instant::now() + self.server.config.ping_interval;
+            state.heartbeat = Heartbeat { due, awaiting_pong: false };
+        }
+        Ok(())
+    }
+
+    /// A packet that is not for the application.
+    pub(crate) fn charge(&self, bytes: usize) -> Result<(), CloseReason> {
+        self.state().charge(bytes)
+    }
+
+    /// When [`beat`](Self::beat) is to be called next.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let state = self.state();
+        match state.phase {
+            Phase::Open => Some(state.heartbeat.due),
+            Phase::Closing(_) | Phase::Closed(_) => state.polling.until,
+        }
+    }
+
+    /// Pings, or ends a connection whose client did not answer.
+    pub(crate) fn beat(&self, now: Instant) {
+        let config = &self.server.config;
+        let mut state = self.state();
+        if state.phase != Phase::Open || now < state.heartbeat.due {
+            return;
+        }
+        if !state.heartbeat.awaiting_pong {
+            // A timer that is a little late does not give the client more time.
+            let due = state.heartbeat.due.max(now - LATENESS) + config.ping_timeout;
+            state.heartbeat = Heartbeat { due, awaiting_pong: true };
+            let ping = Outgoing::ping();
+            let weight = ping.weight();
+            state.push(ping);
+            drop(state);
+            self.server.hooks.queued(weight.cast_signed());
+        } else if state.inbox.bytes >= config.incoming_bytes {
+            // The pong may be among what is not read, which is our doing.
+            state.heartbeat.due = now + config.ping_timeout;
+        } else {
+            drop(state);
+            self.close(CloseReason::PingTimeout);
+        }
+    }
+
+    /// Whether an ended polling connection still waits to tell its client.
+    pub(crate) fn polling_standing(&self) -> Standing {
+        let mut state = self.state();
+        let tells = match state.phase {
+            Phase::Open => return Standing::Alive,
+            Phase::Closing(_) => true,
+            Phase::Closed(reason) => reason == CloseReason::ClientClosed && !state.polling.told,
+        };
+        let now = Instant::now();
+        let until = *state.polling.until.get_or_insert(now + self.server.config.close_timeout);
+        if tells && now < until { Standing::Alive } else { Standing::Gone }
+    }
+
+    /// The last transport and the reason of the end.
+    pub(crate) fn epitaph(&self) -> (Transport, CloseReason) {
+        let state = self.state();
+        match state.phase {
+            Phase::Closing(reason) | Phase::Closed(reason) => (state.transport, reason),
+            Phase::Open => (state.transport, CloseReason::TransportError),
+        }
+    }
+
     /// Nobody will receive any more.
     pub(crate) fn abandon_inbox(&self) {
         let mut state = self.state();
@@ -292,17 +411,31 @@ impl Session {
 }
 
 impl State {
+    fn charge(&mut self, bytes: usize) -> Result<(), CloseReason> {
+        match &mut self.allowance {
+            Some(allowance) => allowance.take(bytes, Instant::now()),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
         self.outbox.bytes += outgoing.weight();
         self.outbox.pushed += 1;
         self.outbox.queue.push_back(outgoing);
         if self.outbox.armed {
             self.outbox.armed = false;
-            match (self.transport, &self.polling.poller) {
-                (Transport::Polling, Some(poller)) => poller.wake_by_ref(),
-                (Transport::Polling, None) => {}
-                (Transport::WebSocket, _) => self.driver.wake_by_ref(),
+            match self.transport {
+                Transport::Polling => self.polling.wake(),
+                Transport::WebSocket => self.driver.wake_by_ref(),
             }
+        }
+    }
+}
+
+impl Polling {
+    pub(crate) fn wake(&mut self) {
+        if let Some(poller) = self.poller.take() {
+            poller.wake();
         }
     }
 }
@@ -317,17 +450,5 @@ impl Outbox {
     fn clear(&mut self) -> usize {
         self.queue = VecDeque::new();
         std::mem::take(&mut self.bytes)
-    }
-}
-
-impl Inbox {
-    /// Adds a message; returns who waits for it.
-    pub(crate) fn put(&mut self, message: Message) -> Option<Waker> {
-        if self.abandoned {
-            return None;
-        }
-        self.bytes += message.len() + OVERHEAD;
-        self.queue.push_back(message);
-        self.reader.take()
     }
 }
