@@ -85,30 +85,28 @@ pub fn inflate(payload: &[u8], allowed: usize) -> Result<Bytes, Violation> {
         inflater.reset(false);
         for mut input in [payload, &TAIL] {
             loop {
-                let (read, written) = (inflater.total_in(), inflated.len());
+                if inflated.len() == inflated.capacity() {
+                    inflated.reserve_exact(inflated.len().max(64).min(most - inflated.len()));
+                }
+                let (read_before, written_before) = (inflater.total_in(), inflated.len());
                 let status = inflater
                     .decompress_vec(input, &mut inflated, FlushDecompress::None)
                     .map_err(|_| Violation::NotDeflate)?;
-                let read =
-                    usize::try_from(inflater.total_in() - read).expect("no more was read than there is");
-                input = &input[read..];
+                let read = inflater.total_in() - read_before;
+                input = &input[usize::try_from(read).expect("no more was read than there is")..];
                 if inflated.len() > allowed {
                     return Err(Violation::InflatesTooBig { allowed });
                 }
-                let full = inflated.len() == inflated.capacity();
+                let written = inflated.len() - written_before;
                 if status == Status::StreamEnd {
                     // A sender may finish the stream inside of a message and begin another one
                     // (RFC 7692, section 7.2.3.4).
                     inflater.reset(false);
-                } else if input.is_empty() && !full {
-                    break;
-                } else if !full && read == 0 && inflated.len() == written {
+                } else if read == 0 && written == 0 && !input.is_empty() {
                     return Err(Violation::NotDeflate);
                 }
-                if full {
-                    let room = inflated.len().clamp(64, most - inflated.len());
-                    inflated.reserve_exact(room);
-                } else if input.is_empty() {
+                // Output that fills the room exactly may have a continuation inside of the inflater.
+                if input.is_empty() && inflated.len() < inflated.capacity() {
                     break;
                 }
             }
