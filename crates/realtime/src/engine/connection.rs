@@ -102,7 +102,8 @@ impl Connection {
             }
             return;
         };
-        let phase = match self.session.state().phase {
+        let phase = self.session.state().phase;
+        let phase = match phase {
             closed @ Phase::Closed(_) => closed,
             Phase::Open | Phase::Closing(_) => match wire.write(cx, &self.session) {
                 Ok((true, Phase::Closing(reason))) => {
