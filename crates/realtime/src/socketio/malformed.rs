@@ -112,12 +112,21 @@ pub enum Reason {
     /// A kind of packet that clients do not send.
     #[error("only a server sends CONNECT_ERROR")]
     ConnectError,
+    /// Text on a connection that began with binary packets.
+    #[error("a text message on a connection of the msgpack parser")]
+    TextForMsgpack,
     /// A packet for a namespace that was not joined.
     #[error("the namespace was not joined")]
     NotJoined,
     /// A second CONNECT.
     #[error("the namespace was joined before")]
     JoinedBefore,
+    /// One CONNECT too many.
+    #[error("a connection joins at most {allowed} namespaces")]
+    TooManyNamespaces {
+        /// By the limits.
+        allowed: usize,
+    },
 }
 
 fn expectation(kind: PacketKind) -> &'static str {
