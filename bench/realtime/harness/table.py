@@ -61,7 +61,7 @@ def cell(samples: list[Sample], server: Server, scenario: Scenario, metric: Metr
             remarks.append("no step passed")
             continue
         values.append(value)
-        if metric.unit == "/s" and generator_share(sample.report, scenario) > GENERATOR_LIMIT:
+        if metric.rate and generator_share(sample.report, scenario) > GENERATOR_LIMIT:
             remarks.append("generator at its limit")
     return Cell(tuple(values), tuple(dict.fromkeys(remarks)))
 
@@ -133,7 +133,7 @@ def summary(samples: list[Sample], servers: list[Server], scenarios: list[Scenar
         for metric in scenario.metrics:
             flask = reference(samples, servers, FLASK, scenario, metric)
             node = reference(samples, servers, NODE, scenario, metric)
-            columns = [f"{scenario.title}: {metric.title}, {metric.unit}"]
+            columns = [f"{scenario.title}: {metric.heading}"]
             columns += ["-" if r is None else number(r) for r in (flask, node)]
             for server in shown:
                 value = cell(samples, server, scenario, metric).median
@@ -146,7 +146,7 @@ def summary(samples: list[Sample], servers: list[Server], scenarios: list[Scenar
 def details(samples: list[Sample], servers: list[Server], scenario: Scenario) -> list[str]:
     header = ["server", "log in the path"]
     for metric in scenario.metrics:
-        header += [f"{metric.title}, {metric.unit}", f"x {FLASK} / x {NODE}"]
+        header += [metric.heading, f"x {FLASK} / x {NODE}"]
     lines = [f"### {scenario.title}", "", row(header), row(["---"] * len(header))]
     for server in servers:
         if not any(s.server == server and s.scenario == scenario for s in samples):
