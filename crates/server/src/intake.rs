@@ -157,9 +157,22 @@ impl Refusals {
     fn config(&mut self, paths: &Paths, config_path: Option<&str>) -> Option<Checked<SystemConfig>> {
         let name = config_path.unwrap_or(DEFAULT_CONFIG);
         let is_yaml = name.to_lowercase().ends_with(".yaml") || name.to_lowercase().ends_with(".yml");
+        // Whether such a file exists is not told.
+        if !is_yaml {
+            self.config.push(
+                Problem::error(
+                    "config.unsupported_format",
+                    format!("不支持的配置文件格式: {}，允许 .yaml 或 .yml", shown(name)),
+                    format!("unsupported configuration format: {}; allowed: .yaml, .yml", shown(name)),
+                )
+                .at("/config_path")
+                .found(shown(name), ".yaml, .yml"),
+            );
+            return None;
+        }
         let bytes = match paths.read(name) {
-            Lookup::Found(bytes) if is_yaml => bytes,
-            Lookup::TooLarge { .. } | Lookup::Found(_) | Lookup::Missing => {
+            Lookup::Found(bytes) => bytes,
+            Lookup::TooLarge { .. } | Lookup::Missing => {
                 self.config.push(
                     Problem::error(
                         "config.file_missing",

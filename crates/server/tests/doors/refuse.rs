@@ -127,13 +127,29 @@ async fn files_outside_and_missing_files_get_the_same_answer() {
             assert_eq!(text, format!("BOM文件不存在: {name}"));
         }
     }
-    for name in ["missing.yaml", "../../etc/passwd", "/etc/hostname", "boms.txt"] {
+    for name in ["missing.yaml", "../../etc/passwd.yaml", "/etc/hostname.yml"] {
         let answer = server.post("/api/tasks", &json!({"bom": small_bom(), "config_path": name})).await;
         assert_eq!(answer.refused(400), "config.file_missing", "{name}");
     }
     for name in ["notes.txt", "msgalaxy.db", "README", ".json"] {
         let answer = server.post("/api/tasks", &json!({"bom_file": name})).await;
         assert_eq!(answer.refused(400), "bom.unsupported_format", "{name}");
+    }
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_of_another_form_is_told_which_forms_there_are() {
+    let server = Server::start().await;
+    std::fs::write(server.dir.path().join("system.toml"), "").expect("written");
+    for name in ["system.toml", "missing.json", "/etc/passwd", "yaml"] {
+        let answer = server.post("/api/tasks", &json!({"bom": small_bom(), "config_path": name})).await;
+        assert_eq!(answer.refused(400), "config.unsupported_format", "{name}");
+        let problem = &answer.json()["problems"][0];
+        assert_eq!(
+            (&problem["pointer"], &problem["found"], &problem["allowed"]),
+            (&json!("/config_path"), &json!(name), &json!(".yaml, .yml"))
+        );
     }
     unharmed(&server).await;
 }
