@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::jobs::Spec;
 use crate::paths::{Lookup, Paths};
 use crate::problem::ApiError;
-use crate::request::shown;
+use crate::request::{shown, without_mark};
 use crate::wishes::{MAX_ITERATIONS, MAX_SEED, SearchWishes};
 
 /// Configuration used when the client names none.
@@ -275,6 +275,7 @@ fn prefixed(mut problem: Problem, prefix: &str) -> Problem {
 /// The body as an object; what is no request at all gets the original's text.
 fn object(body: &[u8]) -> Result<Value, ApiError> {
     let required = || ApiError::bad_request("body_required", "Request body is required");
+    let body = without_mark(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(required());
     }

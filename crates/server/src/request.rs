@@ -69,6 +69,11 @@ async fn drain(mut body: axum::body::BodyDataStream) {
     let _ = tokio::time::timeout(DRAIN_TIME, drained).await;
 }
 
+/// A text without the UTF-8 byte order mark that some editors put before it.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// What a client sent, as far as it is shown in an answer.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN: usize = 120;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::intake;
 use crate::paths::{BOMS, Paths};
 use crate::problem::ApiError;
-use crate::request::{RawBody, blocking, language, shown};
+use crate::request::{RawBody, blocking, language, shown, without_mark};
 use crate::state::AppState;
 
 /// `GET /api/boms`: the examples, then what was uploaded.
@@ -124,7 +124,7 @@ pub(crate) async fn validate(
     let texts = language(&headers, Language::Zh);
     let paths = state.paths().clone();
     let answer = blocking(move || {
-        let request: Value = serde_json::from_slice(&body).map_err(|error| {
+        let request: Value = serde_json::from_slice(without_mark(&body)).map_err(|error| {
             let problem = Problem::error(
                 "request.invalid_json",
                 "请求体不是有效的JSON",

@@ -37,6 +37,17 @@ async fn a_created_task_is_pending_and_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_byte_order_mark_before_a_body_is_passed_over() {
+    let server = Server::start().await;
+    let marked = |body: &Value| format!("\u{feff}{body}").into_bytes();
+    let created = server.request("POST", "/api/tasks", &[], &marked(&small_task(1))).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let body = json!({"bom_file": "config/bom_example.json"});
+    let checked = server.request("POST", "/api/bom/validate", &[], &marked(&body)).await;
+    assert_eq!(checked.json()["valid"], true, "{}", checked.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tasks_are_listed_newest_first_and_in_pages() {
     let server = Server::start_with(|settings, _| settings.workers = 1).await;
     assert_eq!(server.get("/api/tasks").await.json(), json!({"tasks": [], "total": 0, "next_cursor": null}));
