@@ -3,7 +3,7 @@
 /// The tables.
 mod tables;
 
-use model::{Layout, Problem, Satellite};
+use model::{Layout, NOT_EVALUATED_YET, Problem, Satellite};
 use physics::Evaluation;
 
 use crate::directory::{IMAGE_DIR, LLM_DIR, SUMMARY_FILE, design_state_name};
@@ -20,9 +20,6 @@ pub(crate) struct Report<'a> {
     pub(crate) evaluation: &'a Evaluation,
     pub(crate) warnings: &'a [Problem],
 }
-
-/// Ends the code of a warning about a key whose physics is still missing.
-const NOT_EVALUATED: &str = "not_evaluated_yet";
 
 /// The file's text.
 pub(crate) fn write(report: &Report<'_>) -> String {
@@ -104,8 +101,7 @@ fn not_evaluated(warnings: &[Problem]) -> String {
          - Harness length and fields of view 线缆长度与视场\n\
          - Transient temperatures and shadowing between components 瞬态温度与组件间遮挡\n",
     );
-    let keys: Vec<&Problem> =
-        warnings.iter().filter(|warning| warning.code.ends_with(NOT_EVALUATED)).collect();
+    let keys: Vec<&Problem> = warnings.iter().filter(|warning| warning.code == NOT_EVALUATED_YET).collect();
     if !keys.is_empty() {
         text += "\nOf this input 本次输入中:\n\n";
         text += &list(&keys);
@@ -114,8 +110,7 @@ fn not_evaluated(warnings: &[Problem]) -> String {
 }
 
 fn input_warnings(warnings: &[Problem]) -> String {
-    let others: Vec<&Problem> =
-        warnings.iter().filter(|warning| !warning.code.ends_with(NOT_EVALUATED)).collect();
+    let others: Vec<&Problem> = warnings.iter().filter(|warning| warning.code != NOT_EVALUATED_YET).collect();
     if others.is_empty() {
         return String::new();
     }
@@ -200,7 +195,7 @@ mod tests {
         let mut case = case(12, [0.222, 0.0984, 0.36]);
         case.satellite.components[2].name = "pipe | <b>*x*</b>\nnext".into();
         let warning = Problem::warning(
-            "bom.not_evaluated_yet",
+            NOT_EVALUATED_YET,
             "heater 已读取，尚未评估",
             "heater is read and kept, but not evaluated yet",
         )

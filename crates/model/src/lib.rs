@@ -44,7 +44,7 @@ pub use design_state::DesignState;
 pub use layout::{Layout, Placement};
 pub use limits::{LimitSet, limits_from_value};
 pub use panel::{Panel, PanelSet};
-pub use problem::{Checked, Language, Problem, Severity};
+pub use problem::{Checked, Language, NOT_EVALUATED_YET, Problem, Severity};
 pub use satellite::{Orbit, Satellite};
 
 /// A position or an extent in the body frame: x, y, z in metres unless the

@@ -1,5 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+/// Code of a warning about a key that is understood and kept although no model
+/// uses it yet.
+pub const NOT_EVALUATED_YET: &str = "not_evaluated_yet";
+
 /// Whether an input can be used in spite of the problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

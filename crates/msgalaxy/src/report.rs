@@ -3,10 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use model::{Language, Problem};
-
-/// Code of a warning about a key whose physics is not there yet.
-const NOT_EVALUATED: &str = "not_evaluated_yet";
+use model::{Language, NOT_EVALUATED_YET, Problem};
 
 /// The terminal's language, by the usual variables.
 pub(crate) fn language() -> Language {
@@ -66,7 +63,7 @@ fn printable(text: &str) -> String {
 /// without effect in one line, the others in full.
 pub(crate) fn warnings(path: &Path, warnings: &[Problem], language: Language) -> String {
     let (without_effect, others): (Vec<Problem>, Vec<Problem>) =
-        warnings.iter().cloned().partition(|warning| warning.code == NOT_EVALUATED);
+        warnings.iter().cloned().partition(|warning| warning.code == NOT_EVALUATED_YET);
     let mut text = problems(path, &others, language);
     let mut keys: Vec<&str> =
         without_effect.iter().filter_map(|warning| warning.pointer.rsplit('/').next()).collect();
@@ -93,10 +90,10 @@ mod tests {
             ..Problem::warning(code, "中文".to_owned(), "english".to_owned())
         };
         let all = [
-            keyed(NOT_EVALUATED, "/components/3/heater"),
+            keyed(NOT_EVALUATED_YET, "/components/3/heater"),
             keyed("bom.unit_suspect", "/components/0/dimensions"),
-            keyed(NOT_EVALUATED, "/constraints/bus_voltage_v"),
-            keyed(NOT_EVALUATED, "/components/5/heater"),
+            keyed(NOT_EVALUATED_YET, "/constraints/bus_voltage_v"),
+            keyed(NOT_EVALUATED_YET, "/components/5/heater"),
         ];
         let text = warnings(Path::new("a.json"), &all, Language::En);
         assert!(text.contains("warning[bom.unit_suspect]"), "{text}");

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{Node, Table};
-use crate::Problem;
+use crate::{NOT_EVALUATED_YET, Problem};
 
 /// Problems that one answer carries; what is found beyond is counted.
 pub(crate) const MAX_PROBLEMS: usize = 300;
@@ -68,7 +68,7 @@ impl Problems {
             return;
         }
         let problem = Problem::warning(
-            "not_evaluated_yet",
+            NOT_EVALUATED_YET,
             format!("{key} 已读取并保留，但目前尚未参与评估"),
             format!("{key} is read and kept, but not evaluated yet"),
         );
