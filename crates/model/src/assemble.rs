@@ -63,6 +63,7 @@ pub fn assemble(
             problems.push(problem.on_line(place).of_component(&entry.id));
         }
     }
+    problems.extend(fixed::overlap_warnings(&components, pointer));
     problems.extend(envelope::crowding_warnings(&components, &envelope, pointer));
     let (straps, conflicts) = references::straps(entries, &units, &components, pointer);
     problems.extend(conflicts);

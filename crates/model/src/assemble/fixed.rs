@@ -1,6 +1,6 @@
 use crate::bom::BomEntry;
 use crate::satellite::Envelope;
-use crate::{Panel, PanelSet, Placement, Problem, Vec3};
+use crate::{Component, Panel, PanelSet, Placement, Problem, Vec3};
 
 use super::envelope::show_size;
 
@@ -77,6 +77,52 @@ pub(super) fn placement(
         .fix("name one panel in allowed_panels"),
     };
     Err(Box::new(problem.at(format!("{pointer}/fixed_position_min_mm"))))
+}
+
+/// Fixed units that stand in each other: each is named once, with the first of
+/// those before it that it overlaps.
+pub(super) fn overlap_warnings(components: &[Component], pointer: &str) -> Vec<Problem> {
+    let fixed: Vec<(&Component, Placement)> =
+        components.iter().filter_map(|component| Some((component, component.fixed?))).collect();
+    let later = fixed.iter().enumerate().filter_map(|(at, &(unit, placement))| {
+        let earlier = fixed[..at].iter().find_map(|&(other, standing)| {
+            overlap_m((unit, placement), (other, standing)).map(|depth_m| (other, depth_m))
+        });
+        earlier.map(|(other, depth_m)| (other, unit, depth_m))
+    });
+    later
+        .map(|(other, unit, depth_m)| {
+            let (a, b) = (&other.id, &unit.id);
+            let depth =
+                crate::input::node::show_number((crate::file_units::mm_from_m(depth_m) * 1e3).round() / 1e3);
+            Problem::warning(
+                "envelope.fixed_overlap",
+                format!("{a} 与 {b}: 两个固定位置的组件相互重叠，布局不可能可行"),
+                format!("{a} and {b}: two fixed components overlap, no layout can be feasible"),
+            )
+            .at(pointer)
+            .of_component(b)
+            .found(format!("{a} and {b} overlap by {depth} mm"), "fixed components that stand apart")
+            .fix(format!("another fixed_position_min_mm of {a} or {b}"))
+        })
+        .collect()
+}
+
+/// How far two placed units reach into each other, m; `None` when they do not,
+/// to the tenth of a millimetre that files round to.
+fn overlap_m(a: (&Component, Placement), b: (&Component, Placement)) -> Option<f64> {
+    let extents_m = |(unit, placement): (&Component, Placement)| {
+        crate::layout::extents_on_panel_m(unit.size_m, placement.panel, placement.turn)
+    };
+    let (sizes_a, sizes_b) = (extents_m(a), extents_m(b));
+    let depth_m = (0..3)
+        .map(|axis| {
+            let apart_m = (a.1.center_m[axis] - b.1.center_m[axis]).abs();
+            0.5 * (sizes_a[axis] + sizes_b[axis]) - apart_m
+        })
+        .fold(f64::INFINITY, f64::min);
+    // A nanometre more: a tenth in the file must stay one here.
+    (depth_m > TOUCH_M + 1e-9).then_some(depth_m)
 }
 
 fn touches(corner_m: Vec3, extents_m: Vec3, panel: Panel, envelope: &Envelope) -> bool {

@@ -296,6 +296,38 @@ fn the_impossible_is_a_warning_and_not_an_error() {
 }
 
 #[test]
+fn fixed_components_that_stand_in_each_other_are_both_named() {
+    let at = |id: &str, x: f64, more: Value| {
+        let mut all = json!({"fixed": true, "allowed_panels": ["-Z"], "fixed_position_min_mm": [x, 0, -200]});
+        for (key, value) in more.as_object().expect("an object") {
+            all[key] = value.clone();
+        }
+        unit_with(id, all)
+    };
+    let overlaps = |units: Value| -> Vec<String> {
+        let bom = json!({"components": units, "envelope": [400, 400, 400]});
+        let checked = assembled(bom, &SystemConfig::default()).expect("a value");
+        let found = checked.warnings.iter().filter(|warning| warning.code == "envelope.fixed_overlap");
+        found.inspect(|warning| assert_complete(warning)).map(|warning| warning.message_en.clone()).collect()
+    };
+    let size = json!({"dimensions": {"x": 100, "y": 80, "z": 50}});
+    let b = |x| overlaps(json!([at("a", -150.0, size.clone()), at("b", x, size.clone())]));
+    assert_eq!(b(-60.0), ["a and b: two fixed components overlap, no layout can be feasible"]);
+    // Side by side, also as files round it; and free units never stand anywhere yet.
+    for x in [-50.0, -50.1, 0.0] {
+        assert_eq!(b(x), [""; 0], "{x}");
+    }
+    assert_eq!(overlaps(json!([at("a", -150.0, size.clone()), unit("b")])), [""; 0]);
+    let all_in_one = json!([
+        at("a", 0.0, size.clone()),
+        at("b", 10.0, size.clone()),
+        at("c", 20.0, size.clone()),
+    ]);
+    let named = overlaps(all_in_one);
+    assert_eq!(named.len(), 2, "each once: {named:?}");
+}
+
+#[test]
 fn the_configuration_s_components_serve_when_there_is_no_bom() {
     let file = config(
         "geometry: {components: [{id: a, dims_mm: [100, 80, 50], mass_kg: 1, power_w: 3, category: c}]}",
