@@ -9,10 +9,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bom::{BomEntry, KeepOutEntry};
-use crate::{LimitSet, Orbit, Vec3};
+use crate::{Checked, LimitSet, Orbit, Problem, Vec3};
 
 pub use parse::parse_config;
 pub use variables::Origin;
+
+/// Reads a configuration. `is_named`: the user asked for this very file. Who
+/// neither wrote nor asked for the one that comes with the program is not told
+/// about its keys.
+pub fn load(bytes: &[u8], is_named: bool, origin: Origin<'_>) -> Result<Checked<SystemConfig>, Vec<Problem>> {
+    let mut checked = parse_config(bytes, origin)?;
+    if !is_named && bytes == crate::examples::SYSTEM_YAML.as_bytes() {
+        checked.warnings.clear();
+    }
+    Ok(checked)
+}
 
 /// Largest configuration file, bytes.
 pub const MAX_CONFIG_BYTES: usize = 256 * 1024;

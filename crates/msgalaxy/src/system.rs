@@ -36,9 +36,9 @@ pub(crate) fn read(named: Option<&Path>) -> Result<SystemConfig, Exit> {
     // The one who runs the command is the operator.
     let environment = |name: &str| std::env::var(name).ok();
     let Checked { value, warnings } =
-        model::parse_config(&bytes, Origin::Operator(&environment)).map_err(|problems| refuse(&problems))?;
-    // Nobody here wrote the built-in text.
-    if !warnings.is_empty() && bytes != SYSTEM_YAML.as_bytes() {
+        model::config::load(&bytes, named.is_some(), Origin::Operator(&environment))
+            .map_err(|problems| refuse(&problems))?;
+    if !warnings.is_empty() {
         say(report::warnings(path, &warnings, language).trim_end());
     }
     Ok(value)

@@ -71,12 +71,15 @@ pub(crate) fn read(
         (None, Some(name)) => refusals.bom("", bom_file_content(paths, name), &mut warnings),
         (None, None) => None,
     };
-    let system = match refusals.config(paths, config_path) {
-        Some(checked) => {
+    let system = match system_config(paths, config_path) {
+        Ok(checked) => {
             warnings.extend(checked.warnings);
             checked.value
         }
-        None => SystemConfig::default(),
+        Err(problems) => {
+            refusals.config = problems;
+            SystemConfig::default()
+        }
     };
     let asked = config.get("bom_file").is_some_and(|value| !value.is_null()) || inline.is_some();
     if !asked && (config_path.is_none() || refusals.config.is_empty() && system.components.is_empty()) {
@@ -107,13 +110,7 @@ pub(crate) fn read(
 /// that no satellite comes of it. A configuration that cannot be read is the
 /// affair of the task that uses it.
 pub(crate) fn tried(paths: &Paths, mut bom: Checked<Bom>) -> Result<Checked<Bom>, BomError> {
-    let mut refusals = Refusals {
-        texts: Texts { bom: Language::Zh, other: Language::En },
-        request: Vec::new(),
-        bom: None,
-        config: Vec::new(),
-    };
-    let system = refusals.config(paths, None).map(|checked| checked.value).unwrap_or_default();
+    let system = system_config(paths, None).map(|checked| checked.value).unwrap_or_default();
     match model::assemble(Some(&bom.value), &system, &LimitSet::default()) {
         Ok(satellite) => {
             bom.warnings.extend(satellite.warnings);
@@ -154,54 +151,6 @@ impl Refusals {
         }
     }
 
-    fn config(&mut self, paths: &Paths, config_path: Option<&str>) -> Option<Checked<SystemConfig>> {
-        let name = config_path.unwrap_or(DEFAULT_CONFIG);
-        let is_yaml = name.to_lowercase().ends_with(".yaml") || name.to_lowercase().ends_with(".yml");
-        // Whether such a file exists is not told.
-        if !is_yaml {
-            self.config.push(
-                Problem::error(
-                    "config.unsupported_format",
-                    format!("不支持的配置文件格式: {}，允许 .yaml 或 .yml", shown(name)),
-                    format!("unsupported configuration format: {}; allowed: .yaml, .yml", shown(name)),
-                )
-                .at("/config_path")
-                .found(shown(name), ".yaml, .yml"),
-            );
-            return None;
-        }
-        let bytes = match paths.read(name) {
-            Lookup::Found(bytes) => bytes,
-            Lookup::TooLarge { .. } | Lookup::Missing => {
-                self.config.push(
-                    Problem::error(
-                        "config.file_missing",
-                        format!("配置文件不存在: {}", shown(name)),
-                        format!("Config file not found: {}", shown(name)),
-                    )
-                    .at("/config_path")
-                    .found(shown(name), "an existing .yaml or .yml file"),
-                );
-                return None;
-            }
-        };
-        match model::parse_config(&bytes, Origin::Client) {
-            Ok(mut checked) => {
-                // Who neither wrote nor asked for the file that comes with the
-                // program is not told about its keys.
-                let ours = model::examples::embedded_file(DEFAULT_CONFIG);
-                if config_path.is_none() && ours.is_some_and(|text| text.as_bytes() == bytes) {
-                    checked.warnings.clear();
-                }
-                Some(checked)
-            }
-            Err(problems) => {
-                self.config = problems;
-                None
-            }
-        }
-    }
-
     fn into_error(self) -> ApiError {
         let only_bom = self.request.is_empty() && self.config.is_empty();
         let other = self.texts.other;
@@ -222,6 +171,34 @@ impl Refusals {
             problems.extend(error.problems().iter().cloned().map(|problem| prefixed(problem, prefix)));
         }
         ApiError::bad_request(code, sentences.join("; ")).with_problems(problems)
+    }
+}
+
+/// The configuration of a request, or what is wrong with it. Blocks.
+fn system_config(paths: &Paths, config_path: Option<&str>) -> Result<Checked<SystemConfig>, Vec<Problem>> {
+    let name = config_path.unwrap_or(DEFAULT_CONFIG);
+    let is_yaml = name.to_lowercase().ends_with(".yaml") || name.to_lowercase().ends_with(".yml");
+    let refused =
+        |problem: Problem, allowed: &str| vec![problem.at("/config_path").found(shown(name), allowed)];
+    // Whether such a file exists is not told.
+    if !is_yaml {
+        let problem = Problem::error(
+            "config.unsupported_format",
+            format!("不支持的配置文件格式: {}，允许 .yaml 或 .yml", shown(name)),
+            format!("unsupported configuration format: {}; allowed: .yaml, .yml", shown(name)),
+        );
+        return Err(refused(problem, ".yaml, .yml"));
+    }
+    match paths.read(name) {
+        Lookup::Found(bytes) => model::config::load(&bytes, config_path.is_some(), Origin::Client),
+        Lookup::TooLarge { .. } | Lookup::Missing => {
+            let problem = Problem::error(
+                "config.file_missing",
+                format!("配置文件不存在: {}", shown(name)),
+                format!("Config file not found: {}", shown(name)),
+            );
+            Err(refused(problem, "an existing .yaml or .yml file"))
+        }
     }
 }
 
