@@ -110,6 +110,25 @@ def test_disconnect_ends_the_wait(server: ScriptedServer, live: TaskWebSocketCli
     assert live.connected is False
 
 
+def test_a_disconnect_in_the_callback_of_the_end_keeps_the_outcome(
+    server: ScriptedServer, live: TaskWebSocketClient
+) -> None:
+    server.logs["t"] = [update("t", 1), done("t", 2, "cancelled")]
+    waited = threading.Event()
+
+    def end(_: str, data: dict[str, Any]) -> None:
+        if data.get("status") == "cancelled":
+            live.disconnect()
+            assert waited.wait(20)
+
+    live.on_status_change = end
+    live.connect()
+    live.subscribe("t")
+    outcome = live.wait_for_completion(timeout=20)
+    waited.set()
+    assert outcome == {"t": "cancelled"}
+
+
 def test_subscribed_is_delivered(server: ScriptedServer, live: TaskWebSocketClient) -> None:
     server.logs["t"] = [done("t", 1)]
     confirmed: list[tuple[str, dict[str, Any]]] = []

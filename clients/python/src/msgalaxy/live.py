@@ -165,15 +165,19 @@ class TaskWebSocketClient:
             raise RuntimeError("Not connected to server")
         with self._changed:
             self._changed.wait_for(lambda: not self._open or self._all_ended(), timeout)
-            return {
-                stream.task_id: stream.final_status
-                for stream in self._waited_for()
-                if stream.final_status is not None
-            }
+            outcomes = {stream.task_id: self._outcome(stream) for stream in self._waited_for()}
+            return {task_id: status for task_id, status in outcomes.items() if status is not None}
 
     def _all_ended(self) -> bool:
         streams = self._waited_for()
         return bool(streams) and all(stream.final_status is not None for stream in streams)
+
+    def _outcome(self, stream: Stream) -> str | None:
+        """How a task ended, also while the callback of its last event calls `disconnect()`."""
+        status = stream.state.status
+        if stream.final_status is None and not self._open and status in FINAL_STATUSES:
+            return status
+        return stream.final_status
 
     def _waited_for(self) -> list[Stream]:
         return [stream for stream in self._streams.values() if stream.task_id != ALL_TASKS]
