@@ -76,6 +76,7 @@ def _health(client: APIClient, _: argparse.Namespace) -> int:
 def _run(client: APIClient, options: argparse.Namespace) -> int:
     task = client.run_optimization(options.bom, options.max_iterations, wait=False)
     print(f"Task created: {task['task_id']}")
+    _warn(task.get("warnings"))
     if options.no_wait:
         return 0
     task = client.wait_for_task(task["task_id"])
@@ -107,6 +108,7 @@ def _result(client: APIClient, options: argparse.Namespace) -> int:
 def _validate(client: APIClient, options: argparse.Namespace) -> int:
     answer = client.validate_bom(options.bom)
     if answer["valid"]:
+        _warn(answer.get("problems"))
         print(f"Valid: {answer['num_components']} components")
         return 0
     for text in answer["errors"]:
@@ -154,6 +156,20 @@ def _print_update(update: dict[str, Any]) -> None:
     else:
         text = f"{kind} {json.dumps(data, ensure_ascii=False)}"
     print(text, flush=True)
+
+
+def _warn(warnings: list[dict[str, Any]] | None) -> None:
+    """What is odd about an input that is usable; keys without effect in one line."""
+    without_effect: list[str] = []
+    for warning in warnings or []:
+        if warning["code"] == "not_evaluated_yet":
+            without_effect.append(warning["pointer"].rpartition("/")[2])
+        else:
+            place = f"{warning['pointer']}: " if warning["pointer"] else ""
+            print(f"Warning: {place}{warning['message_en']}", file=sys.stderr)
+    if without_effect:
+        keys = ", ".join(without_effect)
+        print(f"Warning: read and kept, but not evaluated yet: {keys}", file=sys.stderr)
 
 
 def _show(value: Any) -> None:
