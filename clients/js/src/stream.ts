@@ -188,7 +188,9 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       if (answer?.task_id === this.taskId) this.#resumed(answer);
     };
     const onError = (error: { task_id?: string; message?: string; code?: string }): void => {
-      if (error?.task_id === this.taskId) this.#refused(error.message ?? 'refused', error.code);
+      // Dropped packets are told without their task: a subscription that waits may be one of them.
+      const dropped = error?.code === 'too_many_messages' && this.#resuming;
+      if (error?.task_id === this.taskId || dropped) this.#refused(error.message ?? 'refused', error.code);
     };
     socket.on('task_update', onUpdate);
     socket.on('subscribed', onSubscribed);
@@ -231,9 +233,9 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     });
   }
 
-  /** A refusal ends the stream, unless the server itself had trouble: then it is asked again. */
+  /** A refusal ends the stream, unless the server had trouble or dropped the request unread: then it is asked again. */
   #refused(message: string, code: string | undefined): void {
-    if (code !== 'internal') return this.#fail(new StreamError(message, code, this.taskId));
+    if (code !== 'internal' && code !== 'too_many_messages') return this.#fail(new StreamError(message, code, this.taskId));
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       if (this.#connection.socket.connected) this.#resume();

@@ -138,6 +138,22 @@ describe('a stream', () => {
     expect(stream.status.phase).toBe('waiting');
   });
 
+  it('asks again when packets were dropped before its answer came, and only then', () => {
+    vi.useFakeTimers();
+    const stream = open();
+    connection.become('connected');
+    const dropped = { code: 'too_many_messages', message: 'some packets were dropped' };
+    connection.socket.receive('error', dropped);
+    vi.advanceTimersByTime(2000);
+    expect(subscriptions()).toHaveLength(2);
+    subscribed(0);
+    connection.socket.receive('error', dropped);
+    vi.advanceTimersByTime(2000);
+    vi.useRealTimers();
+    expect(subscriptions()).toHaveLength(2);
+    expect(stream.status.phase).toBe('live');
+  });
+
   it('does not see the events of other tasks', () => {
     const stream = open();
     connection.become('connected');
