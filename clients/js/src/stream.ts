@@ -279,7 +279,8 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   /** Seq of the event before this one; a stream that leaves some out is told. */
   #before(event: TaskEvent, seq: number): number {
     const leavesOut = this.#wanted.events !== undefined || this.#wanted.coalesce !== undefined;
-    return leavesOut && event.prev_seq !== undefined ? event.prev_seq : seq - 1;
+    // The status that follows a snapshot names the snapshot, whose seq is its own.
+    return leavesOut && event.prev_seq !== undefined ? Math.min(event.prev_seq, seq - 1) : seq - 1;
   }
 
   /** An event is missing: this one will come again, after it. */

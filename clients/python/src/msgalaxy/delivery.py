@@ -104,7 +104,8 @@ class Stream:
         if seq <= self.last_seq:
             return Verdict.OLD
         before = update.get("prev_seq") if self.options.leaves_out else None
-        if (before if isinstance(before, int) else seq - 1) > self.last_seq:
+        # The status that follows a snapshot names the snapshot, whose seq is its own.
+        if min(before if isinstance(before, int) else seq, seq - 1) > self.last_seq:
             return Verdict.GAP
         self.last_seq = seq
         self.got_further = True
