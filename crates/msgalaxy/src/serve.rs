@@ -10,8 +10,8 @@ use crate::{Exit, fail, say, write_out};
 /// Options of `msgalaxy serve`. What is given here wins over the file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:5000]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    /// Address or name, and port, to listen on; port 0 takes a free one [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = server::config::listen_address)]
     listen: Option<SocketAddr>,
     /// Directory of the store, the results and the uploads [default: .]
     #[arg(long, value_name = "DIR")]

@@ -3,17 +3,18 @@
 //! The file given by `--config` is TOML; every key is optional, an unknown one
 //! is an error that names the nearest known key.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// How a server works.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where to listen. Default `127.0.0.1:5000`.
+    /// Where to listen, `ADDRESS:PORT` or `NAME:PORT`. Default `127.0.0.1:5000`.
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// Holds the store (`msgalaxy.db`), `experiments/` and `boms/`; BOM and
     /// configuration files named by clients are looked up under it. Default `.`.
@@ -293,6 +294,34 @@ impl Settings {
     }
 }
 
+/// The address that `ADDRESS:PORT` or `NAME:PORT` stands for. Of the addresses
+/// of a name, an IPv4 one counts first: who types a name reaches that most
+/// surely. Blocks while a name is looked up.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = text.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
+    let Some((name, port)) = port.filter(|(name, _)| !name.is_empty() && !name.contains(':')) else {
+        return Err(format!(
+            "found {text:?}; allowed: ADDRESS:PORT or NAME:PORT, such as 127.0.0.1:5000, [::1]:5000, localhost:5000"
+        ));
+    };
+    let found: Vec<SocketAddr> = (name, port)
+        .to_socket_addrs()
+        .map_err(|error| {
+            format!("found {text:?}, whose name has no address ({error}); allowed: a name that resolves")
+        })?
+        .collect();
+    let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    best.copied()
+        .ok_or_else(|| format!("found {text:?}, whose name has no address; allowed: a name that resolves"))
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    listen_address(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
 fn check_keys(table: &toml::Table, prefix: &str, known: &[&str], path: &Path) -> Result<(), Error> {
     for key in table.keys() {
         if !known.contains(&key.as_str()) {
@@ -371,6 +400,32 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_this_machine_is_a_loopback_address() {
+        let settings = parse("listen = \"localhost:6000\"").expect("the name resolves");
+        assert_eq!(settings.listen.port(), 6000);
+        assert!(settings.is_loopback() && crate::check(&settings).is_ok());
+    }
+
+    #[test]
+    fn an_address_needs_a_host_and_a_port() {
+        for text in [
+            "localhost",
+            ":5000",
+            "localhost:",
+            "localhost:70000",
+            "::1:5000",
+            "[::1]",
+            "http://localhost:5000",
+        ] {
+            let error = listen_address(text).expect_err(text);
+            assert!(error.contains(text) && error.contains("allowed: ADDRESS:PORT"), "{error}");
+        }
+        for text in ["0.0.0.0:1", "[::1]:5000"] {
+            assert_eq!(listen_address(text).expect("an address").to_string(), text);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_used_is_named() {
         let cases = [
             ("lisen = \"127.0.0.1:1\"", "unknown key `lisen`, did you mean `listen`?"),
@@ -383,7 +438,8 @@ mod tests {
             ("[cors]\norigins = [\"https://a.org/page\"]", "https://a.org/page"),
             ("workers = 0", "`workers` is 0; allowed: 1 to 256"),
             ("workers = \"many\"", "invalid type"),
-            ("listen = \"nowhere\"", "listen"),
+            ("listen = \"nowhere\"", "found \"nowhere\"; allowed: ADDRESS:PORT or NAME:PORT"),
+            ("listen = 5000", "listen"),
             ("= 3", "msgalaxy.toml"),
         ];
         for (text, expected) in cases {
