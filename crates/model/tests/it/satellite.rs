@@ -318,11 +318,8 @@ fn fixed_components_that_stand_in_each_other_are_both_named() {
         assert_eq!(b(x), [""; 0], "{x}");
     }
     assert_eq!(overlaps(json!([at("a", -150.0, size.clone()), unit("b")])), [""; 0]);
-    let all_in_one = json!([
-        at("a", 0.0, size.clone()),
-        at("b", 10.0, size.clone()),
-        at("c", 20.0, size.clone()),
-    ]);
+    let all_in_one =
+        json!([at("a", 0.0, size.clone()), at("b", 10.0, size.clone()), at("c", 20.0, size.clone()),]);
     let named = overlaps(all_in_one);
     assert_eq!(named.len(), 2, "each once: {named:?}");
 }
