@@ -33,7 +33,7 @@ mod upgrade;
 /// A WebSocket and its frames.
 mod wire;
 /// What a WebSocket runs on.
-mod stream;
+pub(crate) mod stream;
 /// What a client may send.
 mod packet;
 /// How much a client may send.

@@ -323,3 +323,21 @@ fn msgpack_attachments_have_the_same_bounds() {
         assert_eq!(refused.reason, reason);
     }
 }
+
+#[test]
+fn a_msgpack_message_may_be_a_value_alone() {
+    let value = json!({"type": "x", "list": [1, -1, 1.5, null, true, "卫"]});
+    let mut message = Vec::new();
+    msgpack::encode_value(&mut message, &value, &[]);
+    let limits = PacketLimits::default();
+    assert_eq!(msgpack::decode_value(&message.clone().into(), &limits), Ok(value));
+    message.push(0xc0);
+    assert!(msgpack::decode_value(&message.into(), &limits).is_err(), "something follows");
+
+    let mut binary = b"before".to_vec();
+    let data = json!({"field": {"_placeholder": true, "num": 0}});
+    msgpack::encode_value(&mut binary, &data, &[Bytes::from_static(&[1, 2])]);
+    assert_eq!(binary, *b"before\x81\xa5field\xc4\x02\x01\x02");
+    let refused = msgpack::decode_value(&Bytes::copy_from_slice(&binary[6..]), &limits);
+    assert!(refused.is_err(), "{refused:?}");
+}

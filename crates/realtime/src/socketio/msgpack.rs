@@ -113,6 +113,21 @@ impl Fields {
     }
 }
 
+/// Reads a message that is one value and no packet, for other protocols. Binary data in it is refused.
+pub fn decode_value(message: &Bytes, limits: &PacketLimits) -> Result<Value, Reason> {
+    let limits = PacketLimits { attachments: 0, ..*limits };
+    let mut reader = Reader::new(message, 0, &limits);
+    let value = reader.value(0)?;
+    reader.end().map(|()| value)
+}
+
+/// Writes one value behind what is there. Placeholders in it become the attachments they point at.
+pub fn encode_value(out: &mut Vec<u8>, value: &Value, attachments: &[Bytes]) {
+    let mut buffer = ByteBuf::from_vec(std::mem::take(out));
+    write_value(&mut buffer, value, attachments);
+    *out = buffer.into_vec();
+}
+
 /// Writes a packet. Placeholders in its data become the attachments they point at.
 pub fn encode(packet: &Packet) -> Bytes {
     let attachments: usize = packet.attachments.iter().map(Bytes::len).sum();

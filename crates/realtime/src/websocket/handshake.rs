@@ -31,6 +31,8 @@ pub struct Accepted {
 pub struct Refusal {
     /// 400, 405 or 426.
     pub status: StatusCode,
+    /// Stable, for programs.
+    pub code: &'static str,
     /// What was found and what is needed, in English.
     pub text: String,
     /// Headers that belong to the status.
@@ -43,19 +45,20 @@ pub fn accept<B>(request: &Request<B>, offer: &Offer<'_>) -> Result<Accepted, Re
     if request.method() != Method::GET {
         return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
             format!("method {} opens no WebSocket, GET does", request.method()),
         )
         .with(header::ALLOW, "GET"));
     }
     if request.version() != Version::HTTP_11 {
         let text = format!("a WebSocket is opened with HTTP/1.1, not {:?}", request.version());
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "http_version", text));
     }
     if !tokens(headers, header::UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))
         || !tokens(headers, header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
     {
         let text = "this address speaks WebSocket: the headers `Connection: Upgrade` and `Upgrade: websocket` are needed";
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, text.to_owned())
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", text.to_owned())
             .with(header::UPGRADE, "websocket")
             .with(header::CONNECTION, "Upgrade"));
     }
@@ -65,9 +68,8 @@ pub fn accept<B>(request: &Request<B>, offer: &Offer<'_>) -> Result<Accepted, Re
             [] => "header Sec-WebSocket-Version is missing, 13 is needed".to_owned(),
             _ => format!("Sec-WebSocket-Version {versions:?} is not spoken here, 13 is"),
         };
-        return Err(
-            Refusal::new(StatusCode::UPGRADE_REQUIRED, text).with(header::SEC_WEBSOCKET_VERSION, "13")
-        );
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "websocket_version", text)
+            .with(header::SEC_WEBSOCKET_VERSION, "13"));
     }
     let key = accept_key(headers)?;
     let subprotocol = subprotocol(headers, offer)?;
@@ -115,8 +117,8 @@ impl Refusal {
         response
     }
 
-    fn new(status: StatusCode, text: String) -> Self {
-        Self { status, text, headers: Vec::new() }
+    fn new(status: StatusCode, code: &'static str, text: String) -> Self {
+        Self { status, code, text, headers: Vec::new() }
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {
@@ -127,7 +129,7 @@ impl Refusal {
 
 /// Sec-WebSocket-Accept, which proves to the client that its key was understood.
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
-    let refuse = |text: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, text.to_owned()));
+    let refuse = |text: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, "websocket_key", text.to_owned()));
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
     let Some(key) = keys.next() else { return refuse("header Sec-WebSocket-Key is missing") };
     if keys.next().is_some() {
@@ -152,7 +154,7 @@ fn subprotocol(headers: &HeaderMap, offer: &Offer<'_>) -> Result<Option<&'static
             "Sec-WebSocket-Protocol asks for {found}; spoken here: {}",
             offer.subprotocols.join(", ")
         );
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "unknown_subprotocol", text));
     }
     Ok(agreed)
 }

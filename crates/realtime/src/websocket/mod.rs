@@ -1,7 +1,7 @@
-//! The WebSocket protocol as a server speaks it, without any input or output.
+//! The WebSocket protocol as a server speaks it.
 //!
-//! Bytes go in, messages come out, and the other way round; who reads and
-//! writes the socket is somebody else's business. Frames to clients are not
+//! Framing is pure: bytes go in, messages come out, and the other way round; who
+//! reads and writes the socket is somebody else's business. Frames to clients are not
 //! masked, so one framed (and compressed) message serves any number of sockets.
 //!
 //! ```
@@ -31,7 +31,10 @@ pub mod decoder;
 pub mod deflate;
 /// What a client did wrong.
 mod violation;
+/// A socket for protocols that need no more than messages.
+mod connection;
 
+pub use connection::{Connection, Ended};
 pub use decoder::{CloseReason, Decoder, Limits, Message};
 pub use deflate::{Deflate, Window};
 pub use frame::Opcode;

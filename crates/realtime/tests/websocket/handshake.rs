@@ -55,6 +55,7 @@ fn another_method_is_refused() {
     *request.method_mut() = http::Method::POST;
     let refusal = handshake::accept(&request, &Offer::default()).unwrap_err();
     assert_eq!(refusal.response().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refusal.code, "method_not_allowed");
     assert_eq!(refusal.response().headers()["allow"], "GET");
     assert!(refusal.text.contains("POST"), "{}", refusal.text);
 }
@@ -72,7 +73,7 @@ fn another_http_version_is_refused() {
 fn a_plain_request_is_told_to_upgrade() {
     for headers in [("upgrade", ""), ("upgrade", "h2c"), ("connection", ""), ("connection", "close")] {
         let refusal = refusal(&[headers]);
-        assert_eq!(refusal.status, StatusCode::UPGRADE_REQUIRED, "{headers:?}");
+        assert_eq!((refusal.status, refusal.code), (StatusCode::UPGRADE_REQUIRED, "upgrade_required"));
         assert_eq!(refusal.response().headers()["upgrade"], "websocket");
         assert!(refusal.response().body().contains("Upgrade: websocket"));
     }
@@ -82,7 +83,7 @@ fn a_plain_request_is_told_to_upgrade() {
 fn another_version_is_answered_with_the_one_that_is_spoken() {
     for version in ["", "8", "14", "013"] {
         let refusal = refusal(&[("sec-websocket-version", version)]);
-        assert_eq!(refusal.status, StatusCode::UPGRADE_REQUIRED, "{version:?}");
+        assert_eq!((refusal.status, refusal.code), (StatusCode::UPGRADE_REQUIRED, "websocket_version"));
         assert_eq!(refusal.response().headers()["sec-websocket-version"], "13");
     }
 }
@@ -103,7 +104,7 @@ fn a_key_is_16_bytes_in_base64_and_stands_once() {
     ];
     for (headers, text) in cases {
         let refusal = refusal(headers);
-        assert_eq!(refusal.status, StatusCode::BAD_REQUEST, "{headers:?}");
+        assert_eq!((refusal.status, refusal.code), (StatusCode::BAD_REQUEST, "websocket_key"));
         assert!(refusal.text.contains(text), "{headers:?}: {}", refusal.text);
     }
 }
@@ -137,7 +138,7 @@ fn a_client_without_a_required_subprotocol_is_told_which_there_are() {
     for (asked, named) in [("", "none"), ("v2, v3", "v2, v3")] {
         let refusal =
             handshake::accept(&request_with(&[("sec-websocket-protocol", asked)]), &offer).unwrap_err();
-        assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+        assert_eq!((refusal.status, refusal.code), (StatusCode::BAD_REQUEST, "unknown_subprotocol"));
         assert!(
             refusal.text.contains(named) && refusal.text.contains("v1+json, v1+msgpack"),
             "{}",
