@@ -24,38 +24,32 @@ const NOOP: &[u8] = b"6";
 const CLOSE: &[u8] = b"1";
 
 /// GET: waits for packets.
-pub(crate) async fn get(session: Arc<Session>) -> Reply {
-    let mut poll = match Poller::begin(&session) {
-        Ok(poll) => poll,
-        Err(refusal) => return refusal,
-    };
+pub(crate) async fn get(session: Arc<Session>) -> Result<Reply, HandshakeRefused> {
+    let mut poll = Poller::begin(&session)?;
     let body = poll_fn(|cx| poll.poll(cx)).await;
     poll.answered = true;
-    reply::packets(body)
+    Ok(reply::packets(body))
 }
 
 /// POST: packets from the client.
-pub(crate) async fn post<B>(session: Arc<Session>, headers: &HeaderMap, body: B) -> Reply
+pub(crate) async fn post<B>(
+    session: Arc<Session>,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Reply, HandshakeRefused>
 where
     B: Body<Data = Bytes>,
 {
-    let _post = match Post::begin(&session) {
-        Ok(post) => post,
-        Err(refusal) => return refusal,
-    };
-    match receive(&session, headers, body).await {
-        Ok(()) => reply::ok(),
-        Err(reason) => {
-            session.close(reason);
-            match reason {
-                CloseReason::PayloadTooLarge => reply::empty(StatusCode::PAYLOAD_TOO_LARGE),
-                CloseReason::ClientClosed => reply::ok(),
-                CloseReason::TooManyPackets | CloseReason::TooManyBytes => {
-                    reply::empty(StatusCode::TOO_MANY_REQUESTS)
-                }
-                _ => reply::refused(HandshakeRefused::BadRequest),
-            }
+    let _post = Post::begin(&session)?;
+    let Err(reason) = receive(&session, headers, body).await else { return Ok(reply::ok()) };
+    session.close(reason);
+    match reason {
+        CloseReason::ClientClosed => Ok(reply::ok()),
+        CloseReason::PayloadTooLarge => Ok(reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
+        CloseReason::TooManyPackets | CloseReason::TooManyBytes => {
+            Ok(reply::empty(StatusCode::TOO_MANY_REQUESTS))
         }
+        _ => Err(HandshakeRefused::BadRequest),
     }
 }
 
@@ -132,13 +126,15 @@ struct Poller<'a> {
 }
 
 impl<'a> Poller<'a> {
-    fn begin(session: &'a Session) -> Result<Self, Reply> {
+    fn begin(session: &'a Session) -> Result<Self, HandshakeRefused> {
+        // A session that is over is over, even if its timer is a little late.
+        session.beat(Instant::now());
         let mut state = session.state();
         check(&state)?;
         if state.polling.get {
             drop(state);
             session.close(CloseReason::OverlappingRequests);
-            return Err(reply::refused(HandshakeRefused::BadRequest));
+            return Err(HandshakeRefused::BadRequest);
         }
         state.polling.get = true;
         Ok(Self { session, answered: false })
@@ -197,13 +193,13 @@ impl Drop for Poller<'_> {
 struct Post<'a>(&'a Session);
 
 impl<'a> Post<'a> {
-    fn begin(session: &'a Session) -> Result<Self, Reply> {
+    fn begin(session: &'a Session) -> Result<Self, HandshakeRefused> {
         let mut state = session.state();
         check(&state)?;
         if state.polling.post {
             drop(state);
             session.close(CloseReason::OverlappingRequests);
-            return Err(reply::refused(HandshakeRefused::BadRequest));
+            return Err(HandshakeRefused::BadRequest);
         }
         state.polling.post = true;
         Ok(Self(session))
@@ -217,14 +213,14 @@ impl Drop for Post<'_> {
 }
 
 /// Whether the session takes polling requests.
-fn check(state: &State) -> Result<(), Reply> {
+fn check(state: &State) -> Result<(), HandshakeRefused> {
     if state.transport != Transport::Polling {
-        return Err(reply::refused(HandshakeRefused::BadRequest));
+        return Err(HandshakeRefused::BadRequest);
     }
     match state.phase {
         Phase::Open | Phase::Closing(_) => Ok(()),
         Phase::Closed(CloseReason::ClientClosed) if !state.polling.told => Ok(()),
-        Phase::Closed(_) => Err(reply::refused(HandshakeRefused::UnknownSession)),
+        Phase::Closed(_) => Err(HandshakeRefused::UnknownSession),
     }
 }
 

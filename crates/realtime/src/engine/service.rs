@@ -65,11 +65,11 @@ where
             (Transport::WebSocket, _) => answer_upgrade(shared, request, session),
             (Transport::Polling, &Method::GET) => {
                 drop(request);
-                Ok(polling::get(session).await)
+                polling::get(session).await
             }
             (Transport::Polling, &Method::POST) => {
                 let (parts, body) = request.into_parts();
-                Ok(polling::post(session, &parts.headers, body).await)
+                polling::post(session, &parts.headers, body).await
             }
             (Transport::Polling, _) => Ok(method_not_allowed()),
         };
@@ -100,7 +100,7 @@ fn open_polling<B>(shared: &Arc<Shared>, request: http::Request<B>) -> Result<Re
 fn open_websocket<B>(shared: &Arc<Shared>, mut request: http::Request<B>) -> Result<Reply, HandshakeRefused> {
     let accepted = match accept(shared, &request) {
         Ok(accepted) => accepted,
-        Err(reply) => return Ok(reply),
+        Err(refusal) => return Ok(not_websocket(&refusal)),
     };
     let handshake = Handshake::begin(shared)?;
     let Some(session) = new_session(shared, Transport::WebSocket)? else { return Ok(no_randomness()) };
@@ -143,7 +143,7 @@ fn answer_upgrade<B>(
 ) -> Result<Reply, HandshakeRefused> {
     let accepted = match accept(shared, &request) {
         Ok(accepted) => accepted,
-        Err(reply) => return Ok(reply),
+        Err(refusal) => return Ok(not_websocket(&refusal)),
     };
     let handshake = Handshake::begin(shared)?;
     let attempt = upgrade::Attempt::begin(&session);
@@ -163,12 +163,13 @@ fn answer_upgrade<B>(
 }
 
 /// Checks the WebSocket handshake.
-fn accept<B>(shared: &Shared, request: &http::Request<B>) -> Result<Accepted, Reply> {
+fn accept<B>(shared: &Shared, request: &http::Request<B>) -> Result<Accepted, handshake::Refusal> {
     let offer = Offer { deflate: shared.config.deflate.is_some(), ..Offer::default() };
-    handshake::accept(request, &offer).map_err(|refusal| {
-        shared.hooks.refused(HandshakeRefused::BadRequest);
-        refusal.response().map(|text| Full::new(text.into()))
-    })
+    handshake::accept(request, &offer).inspect_err(|_| shared.hooks.refused(HandshakeRefused::BadRequest))
+}
+
+fn not_websocket(refusal: &handshake::Refusal) -> Reply {
+    refusal.response().map(|text| Full::new(text.into()))
 }
 
 fn switching(accepted: &Accepted) -> Reply {

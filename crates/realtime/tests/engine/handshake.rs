@@ -1,0 +1,94 @@
+use realtime::Config;
+use realtime::hooks::HandshakeRefused;
+use serde_json::{Value, json};
+
+use super::support::{Host, Told};
+
+fn opened(packet: &str) -> Value {
+    serde_json::from_str(packet.strip_prefix('0').unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn polling_is_opened_by_a_get() {
+    let host = Host::echo(Config::default()).await;
+    let answer = host.get("EIO=4&transport=polling").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: text/plain; charset=utf-8"), "{}", answer.head);
+    let mut open = opened(&answer.body);
+    assert_eq!(open["sid"].as_str().unwrap().len(), 22);
+    open.as_object_mut().unwrap().remove("sid");
+    assert_eq!(
+        open,
+        json!({"upgrades": ["websocket"], "pingInterval": 25000, "pingTimeout": 20000, "maxPayload": 1000000})
+    );
+    assert_eq!(host.server.connections(), 1);
+}
+
+#[tokio::test]
+async fn websocket_is_opened_directly() {
+    let host = Host::echo(Config::default()).await;
+    let mut socket = host.websocket("EIO=4&transport=websocket").await;
+    let open = opened(&socket.text().await);
+    assert_eq!(open["upgrades"], json!([]));
+    assert_eq!(open["maxPayload"], json!(1000000));
+}
+
+#[tokio::test]
+async fn without_upgrades_none_is_offered() {
+    let host = Host::echo(Config { allow_upgrades: false, ..Config::default() }).await;
+    let answer = host.get("EIO=4&transport=polling").await;
+    assert_eq!(opened(&answer.body)["upgrades"], json!([]));
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_as_the_reference_does() {
+    let mut host = Host::echo(Config::default()).await;
+    let unknown = "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAAAA";
+    for (method, query, code, refusal) in [
+        ("GET", "transport=polling", 5, HandshakeRefused::UnsupportedVersion),
+        ("GET", "EIO=3&transport=polling", 5, HandshakeRefused::UnsupportedVersion),
+        ("GET", "EIO=abc&transport=polling", 5, HandshakeRefused::UnsupportedVersion),
+        ("GET", "EIO=4", 0, HandshakeRefused::UnknownTransport),
+        ("GET", "EIO=4&transport=abc", 0, HandshakeRefused::UnknownTransport),
+        ("POST", "EIO=4&transport=polling", 2, HandshakeRefused::BadMethod),
+        ("PUT", "EIO=4&transport=polling", 2, HandshakeRefused::BadMethod),
+        ("GET", unknown, 1, HandshakeRefused::UnknownSession),
+        ("POST", unknown, 1, HandshakeRefused::UnknownSession),
+        ("GET", "EIO=4&transport=polling&sid=x", 1, HandshakeRefused::UnknownSession),
+    ] {
+        let answer = host.request(method, query, "").await;
+        assert_eq!((answer.status, answer.code()), (400, code), "{method} {query}");
+        assert_eq!(host.told().await, Told::Refused(refusal), "{method} {query}");
+    }
+    assert_eq!(host.server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_transport_without_its_handshake_is_refused() {
+    let host = Host::echo(Config::default()).await;
+    let answer = host.get("EIO=4&transport=websocket").await;
+    assert_eq!(answer.status, 426);
+    assert_eq!(host.server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_session_takes_get_and_post_only() {
+    let host = Host::echo(Config::default()).await;
+    let polling = host.open_polling().await;
+    let answer = host.request("PUT", &polling.query(), "").await;
+    assert_eq!(answer.status, 405);
+    assert!(answer.head.contains("allow: get, post"), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_refused() {
+    let mut host = Host::echo(Config { max_connections: Some(1), ..Config::default() }).await;
+    let first = host.open_polling().await.sid;
+    let answer = host.get("EIO=4&transport=polling").await;
+    assert_eq!(answer.status, 503);
+    // A place becomes free when the first ends.
+    host.post(&format!("EIO=4&transport=polling&sid={first}"), "1").await;
+    host.get(&format!("EIO=4&transport=polling&sid={first}")).await;
+    host.closed().await;
+    host.open_polling().await;
+}
