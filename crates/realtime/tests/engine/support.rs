@@ -66,6 +66,8 @@ impl Host {
         A: Fn(Socket) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        // Clients here often do not hang up; nobody needs to wait for them.
+        let config = Config { close_timeout: Duration::from_millis(100), ..config };
         let (teller, told) = mpsc::unbounded_channel();
         let server = Server::with_hooks(config, Teller(teller), app);
         let router = Router::new().route_service("/engine.io/", server.clone());
