@@ -15,6 +15,8 @@ mod websocket;
 mod upgrade;
 /// Pings, pongs and their absence.
 mod heartbeat;
+/// permessage-deflate.
+mod deflate;
 /// The end, from either side.
 mod close;
 /// What is too large or too fast.
