@@ -119,6 +119,13 @@ impl Connection {
         self.shared.sender.send(refused(&self.shared, namespace, refusal)).await
     }
 
+    /// The way to acknowledge what could not be understood, if the client waits
+    /// for it in a namespace it has joined.
+    pub fn acknowledge(&self, malformed: &Malformed) -> Option<Acknowledge> {
+        let socket = self.socket(malformed.namespace.as_deref()?)?;
+        Some(Acknowledge { socket, shared: self.shared.clone(), id: malformed.id? })
+    }
+
     /// Closes the connection; what was sent before still goes out.
     pub fn close(&self) {
         self.shared.sender.close(CloseReason::ServerClosed);
