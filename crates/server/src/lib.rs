@@ -33,10 +33,8 @@ mod problem;
 /// Who may call.
 mod guard;
 
-/// Which tasks a connection follows, and how far it got.
-mod subscriptions;
-/// How far a connection has heard tasks that it does not follow at the moment.
-mod heard;
+/// Who hears what of which task, whatever the door.
+pub mod live;
 /// The Socket.IO door.
 mod socket;
 /// Socket.IO packets.

@@ -121,6 +121,11 @@ pub(crate) fn connect_error_with_code(namespace: &str, code: &str, message: &str
 pub(crate) fn event(namespace: &str, name: &str, argument: &impl serde::Serialize) -> String {
     // Serializing our own types into a string cannot fail.
     let argument = serde_json::to_string(argument).unwrap_or_else(|_| "null".to_owned());
+    event_with_text(namespace, name, &argument)
+}
+
+/// The same with an argument that is JSON already.
+pub(crate) fn event_with_text(namespace: &str, name: &str, argument: &str) -> String {
     format!("2{}[{},{argument}]", prefix(namespace), Value::from(name))
 }
 

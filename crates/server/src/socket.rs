@@ -21,9 +21,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::live::{Answer, Item, Reader, Refusal, Room};
 use crate::packet::{self, Incoming, Malformed};
 use crate::state::AppState;
-use crate::subscriptions::{Answer, Subscriptions, error};
 
 const NAMESPACE: &str = "/tasks";
 const ROOT: &str = "/";
@@ -52,6 +52,8 @@ const ROOM_POLL: (Duration, Duration) = (Duration::from_millis(2), Duration::fro
 /// its timeout together.
 const STALL: Duration = Duration::from_secs(60);
 
+/// Updates taken at once.
+const ROOM: Room = Room { updates: 64, bytes: 64 << 10 };
 /// Time for the last packets when the server ends.
 const LAST_PACKETS: Duration = Duration::from_secs(1);
 
@@ -248,11 +250,16 @@ fn reserve(socket: &Socket<Mailbox>, count: usize) -> Vec<Permit<'_>> {
     (0..count).map_while(|_| socket.reserve().ok()).collect()
 }
 
+/// A refusal of a packet, as the event that answers it.
+fn error(code: &'static str, message: impl Into<String>, task_id: Option<&str>) -> Answer {
+    Refusal::new(code, message, task_id).into()
+}
+
 /// What one connection has joined.
 struct Session {
     state: AppState,
     outbox: Outbox,
-    tasks: Option<Subscriptions>,
+    tasks: Option<Reader>,
     root: bool,
     /// Binary attachments still to come, announced by a packet that was refused.
     attachments: usize,
@@ -283,7 +290,7 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
                 }
                 Some(inbound) => session.handle(inbound).await,
             },
-            events = next_events(&mut session.tasks) => session.deliver(&events).await,
+            items = next_items(&mut session.tasks) => session.deliver(items).await,
             () = tokio::time::sleep_until(deadline), if !joined => {
                 if too_many {
                     session.outbox.refuse().await;
@@ -298,17 +305,25 @@ async fn converse(socket: Connection, mut inbox: mpsc::Receiver<Inbound>, state:
     }
 }
 
-async fn next_events(tasks: &mut Option<Subscriptions>) -> Vec<Arc<tasks::Event>> {
+async fn next_items(tasks: &mut Option<Reader>) -> Vec<Item> {
     match tasks {
-        Some(subscriptions) => subscriptions.next().await,
+        Some(reader) => reader.next(ROOM).await,
         None => std::future::pending().await,
     }
 }
 
 impl Session {
-    async fn deliver(&mut self, events: &[Arc<tasks::Event>]) -> Result<(), Gone> {
-        for event in events {
-            self.outbox.send(packet::event(NAMESPACE, "task_update", event.as_ref())).await?;
+    async fn deliver(&mut self, items: Vec<Item>) -> Result<(), Gone> {
+        for item in items {
+            let packet = match item {
+                Item::Update(delivery) => packet::event_with_text(
+                    NAMESPACE,
+                    "task_update",
+                    &String::from_utf8_lossy(&delivery.json()),
+                ),
+                Item::Notice(event, body) => packet::event(NAMESPACE, event, &body),
+            };
+            self.outbox.send(packet).await?;
         }
         Ok(())
     }
@@ -353,9 +368,9 @@ impl Session {
             }
             Incoming::Event { namespace, name, arguments, ack } => {
                 let answer = match (namespace.as_str(), self.tasks.as_mut()) {
-                    (NAMESPACE, Some(subscriptions)) => match name.as_str() {
-                        "subscribe" => subscriptions.subscribe(&arguments).await,
-                        "unsubscribe" => subscriptions.unsubscribe(&arguments),
+                    (NAMESPACE, Some(reader)) => match name.as_str() {
+                        "subscribe" => reader.subscribe(arguments.first()).await.unwrap_or_else(Answer::from),
+                        "unsubscribe" => reader.unsubscribe(arguments.first()).unwrap_or_else(Answer::from),
                         _ => {
                             let name: String = name.chars().take(64).collect();
                             error(
@@ -386,11 +401,8 @@ impl Session {
             ROOT if self.root => Ok(()),
             NAMESPACE => {
                 let settings = self.state.settings();
-                self.tasks = Some(Subscriptions::new(
-                    self.state.engine().clone(),
-                    settings.limits.subscriptions_per_connection,
-                    settings.legacy_broadcast,
-                ));
+                self.tasks =
+                    Some(Reader::new(self.state.hub(), settings.limits.subscriptions_per_connection));
                 self.outbox.send(packet::connect(NAMESPACE, &new_sid())).await?;
                 let greeting = json!({ "message": "Connected to task updates" });
                 self.outbox.send(packet::event(NAMESPACE, "connected", &greeting)).await

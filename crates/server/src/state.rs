@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::live::{Hub, RingLimits};
 use crate::paths::Paths;
 
 /// Shared by all handlers; cheap to clone.
@@ -15,6 +16,7 @@ pub(crate) struct AppState(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    hub: Hub,
     settings: Settings,
     paths: Paths,
     draining: CancellationToken,
@@ -22,13 +24,22 @@ struct Inner {
 }
 
 impl AppState {
+    /// Also begins to bring what the engine's log announces to the hub.
     pub(crate) fn new(engine: Engine, settings: Settings, paths: Paths, draining: CancellationToken) -> Self {
-        AppState(Arc::new(Inner { engine, settings, paths, draining, connections: watch::Sender::new(0) }))
+        let hub = Hub::new(Arc::new(engine.clone()), RingLimits::default(), settings.legacy_broadcast);
+        tokio::spawn(hub.pump(engine.watch()));
+        let connections = watch::Sender::new(0);
+        AppState(Arc::new(Inner { engine, hub, settings, paths, draining, connections }))
     }
 
     /// The task engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Where those who follow tasks hear of them.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     /// What the operator set.

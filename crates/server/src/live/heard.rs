@@ -13,11 +13,11 @@ const REMEMBERED: usize = 1024;
 
 /// The newest marks, one for each task.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(VecDeque<(String, u64)>);
+pub(super) struct Heard(VecDeque<(String, u64)>);
 
 impl Heard {
     /// Remembers that a task was heard up to `seq`.
-    pub(crate) fn note(&mut self, task_id: &str, seq: u64) {
+    pub(super) fn note(&mut self, task_id: &str, seq: u64) {
         self.0.retain(|(known, _)| known != task_id);
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
@@ -26,7 +26,7 @@ impl Heard {
     }
 
     /// Seq up to which a task was heard, when that is remembered.
-    pub(crate) fn up_to(&self, task_id: &str) -> Option<u64> {
+    pub(super) fn up_to(&self, task_id: &str) -> Option<u64> {
         self.0.iter().rev().find(|(known, _)| known == task_id).map(|(_, seq)| *seq)
     }
 }

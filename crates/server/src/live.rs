@@ -1,0 +1,38 @@
+//! Who hears what of which task, whatever the door: the subscriptions of
+//! Socket.IO, of server-sent events and of the native stream.
+//!
+//! Read in this order.
+
+/// What a client asks for.
+mod request;
+/// Everything one connection follows.
+mod reader;
+/// How far it got with each task.
+mod cursor;
+/// How far it heard tasks that it does not follow at the moment.
+mod heard;
+/// What it hands to its door.
+mod delivery;
+
+/// Brings what the log announces to those who follow.
+mod hub;
+/// What is published about one task, and who follows it.
+mod topic;
+/// The newest updates of a task.
+mod ring;
+/// One event, and each form in which it goes out.
+mod update;
+/// How a connection learns of news.
+mod signal;
+/// Where events are read that no ring holds.
+mod log;
+
+#[cfg(test)]
+mod tests;
+
+pub use delivery::{Delivery, Item, Room};
+pub use hub::{Hub, RingLimits};
+pub use log::TaskLog;
+pub use reader::{Answer, Reader};
+pub use request::{EVERY_TASK, Kinds, Refusal, Request, Wishes};
+pub use update::{Update, Variant};

@@ -1,0 +1,513 @@
+//! Everything one connection follows: the subscriptions behind every door.
+//!
+//! One cursor for each task. What lies behind the head is read from the ring
+//! or from the log; a hole in the feed is filled from the log, what is at or
+//! below the cursor is dropped. A cursor moves only when its door asks for
+//! more: so each event arrives once and in order however slow the client is,
+//! and nothing is queued for it here.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use serde_json::{Value, json};
+use tasks::{EventKind, Task};
+
+use super::cursor::{Cursor, Next};
+use super::delivery::{Batch, Delivery, Item, Room};
+use super::heard::Heard;
+use super::hub::{Hub, STORE_RETRY};
+use super::request::{EVERY_TASK, Refusal, Request, Wishes};
+use super::signal::{Follower, Signal};
+use super::topic::Topic;
+use super::update::{Update, Variant, snapshot};
+
+/// Events read from the log at once.
+const PAGE: usize = 64;
+/// In place of a subscription's slot: the status changes of all tasks.
+const STATUSES: u32 = u32::MAX;
+/// In place of a subscription's slot: everything, under `legacy_broadcast`.
+const EVERYTHING: u32 = u32::MAX - 1;
+
+/// One connection's subscriptions.
+pub struct Reader {
+    hub: Hub,
+    signal: Arc<Signal>,
+    limit: usize,
+    cursors: Vec<Option<Cursor>>,
+    by_task: HashMap<Arc<str>, u32>,
+    /// Slots with news, each once.
+    queue: VecDeque<u32>,
+    /// Taken from the signal, not yet in the queue.
+    news: Vec<u32>,
+    many: Option<Box<Many>>,
+}
+
+/// What follows all tasks.
+#[derive(Default)]
+struct Many {
+    statuses: Option<Place>,
+    everything: Option<Place>,
+    /// How far tasks were heard that have no cursor.
+    heard: Heard,
+}
+
+/// A place in a topic of many tasks.
+struct Place {
+    topic: Arc<Topic>,
+    follower: Arc<Follower>,
+    at: u64,
+}
+
+/// The answer to a request, and what the client is sent right after it.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// Name of the event that answers.
+    pub event: &'static str,
+    /// Its argument, also the acknowledgement's.
+    pub body: Value,
+    /// `task_update`s that follow at once.
+    pub updates: Vec<Value>,
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Answer {
+        Answer { event: "error", body: refusal.body(), updates: Vec::new() }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("tasks", &self.by_task.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Follows nothing yet, and `limit` tasks at most; when the hub keeps
+    /// everything, it follows that.
+    pub fn new(hub: &Hub, limit: usize) -> Reader {
+        let signal = Arc::new(Signal::default());
+        let everything = hub.everything().map(|topic| Place::join(topic, &signal, EVERYTHING));
+        let many = everything.map(|place| Box::new(Many { everything: Some(place), ..Many::default() }));
+        Reader {
+            hub: hub.clone(),
+            signal,
+            limit,
+            cursors: Vec::new(),
+            by_task: HashMap::new(),
+            queue: VecDeque::new(),
+            news: Vec::new(),
+            many,
+        }
+    }
+
+    /// Handles `subscribe`. A task that is followed already is followed again
+    /// from the given point.
+    pub async fn subscribe(&mut self, argument: Option<&Value>) -> Result<Answer, Refusal> {
+        self.subscribe_to(Request::parse(argument)?).await
+    }
+
+    /// The same with a request that was read already.
+    pub async fn subscribe_to(&mut self, request: Request) -> Result<Answer, Refusal> {
+        let Request { task_id, after_seq, log_id, wishes } = request;
+        if task_id == EVERY_TASK {
+            return Ok(self.subscribe_to_every_task());
+        }
+        let is_new = !self.by_task.contains_key(task_id.as_str());
+        if is_new && self.by_task.len() >= self.limit && !self.hears_everything() {
+            let message =
+                format!("this connection follows {} tasks; unsubscribe from some first", self.limit);
+            return Err(Refusal::new("too_many_subscriptions", message, Some(&task_id)));
+        }
+        // Following starts before the log is read, so that nothing falls between.
+        let slot = self.free_slot();
+        let following = self.hub.follow(&task_id, &self.signal, slot);
+        let foreign_log = log_id.is_some_and(|log_id| log_id != self.hub.log().log_id());
+        let after = after_seq.unwrap_or(0);
+        let known = if foreign_log { None } else { ring_from(following.topic(), after) };
+        let start = match known {
+            Some(start) => start,
+            None => self.look_up(&task_id, after, foreign_log).await.map_err(|failure| match failure {
+                tasks::Error::UnknownTask { .. } => {
+                    Refusal::new("task_not_found", "Task not found", Some(&task_id))
+                }
+                failure => {
+                    tracing::error!("subscribe: {failure}");
+                    Refusal::new("internal", "the store did not answer; try again", Some(&task_id))
+                }
+            })?,
+        };
+        let (head, ended) = (start.head, start.ended);
+        let heard_unasked = self.cursor_of(&task_id).filter(|cursor| cursor.unasked_from_start);
+        let (mode, at) = if start.snapshot.is_some() {
+            ("snapshot", head)
+        } else if after_seq.is_none()
+            && let Some(cursor) = heard_unasked
+        {
+            ("live", cursor.at())
+        } else if after == head {
+            ("live", head)
+        } else {
+            ("replayed", after)
+        };
+        self.stop(&task_id);
+        if ended && at >= head {
+            // Everything is delivered; nothing more will come.
+            self.note_heard(&task_id, at);
+        } else {
+            self.insert(slot, Cursor::new(following, wishes, at, head));
+        }
+        let body = subscribed(&task_id, &self.hub, mode, at, head);
+        let updates = match &start.snapshot {
+            Some(task) => snapshot(task, wishes.skips_events()).to_vec(),
+            None => Vec::new(),
+        };
+        Ok(Answer { event: "subscribed", body, updates })
+    }
+
+    /// Handles `unsubscribe {task_id}`.
+    pub fn unsubscribe(&mut self, argument: Option<&Value>) -> Result<Answer, Refusal> {
+        let task_id = super::request::task_id(argument)?;
+        if task_id == EVERY_TASK {
+            if let Some(many) = self.many.as_mut() {
+                many.statuses = None;
+            }
+        } else if self.hears_everything() {
+            // Goes on like everything else, where it stands.
+            if let Some(cursor) = self.cursor_of_mut(&task_id) {
+                cursor.unasked_from_start = false;
+            }
+        } else {
+            self.stop(&task_id);
+        }
+        let message = format!("Unsubscribed from task {task_id}");
+        let body = json!({ "task_id": task_id, "message": message });
+        Ok(Answer { event: "unsubscribed", body, updates: Vec::new() })
+    }
+
+    /// Whether no event can come any more unless something is subscribed to.
+    pub fn is_idle(&self) -> bool {
+        self.by_task.is_empty() && self.many.is_none()
+    }
+
+    /// The next items to deliver, in order, as many as there are and room is.
+    /// Waits until there are some. May be dropped while it waits without losing
+    /// any; what it returns counts as delivered.
+    pub async fn next(&mut self, room: Room) -> Vec<Item> {
+        loop {
+            self.news().await;
+            let mut batch = Batch::new(room);
+            while !batch.is_full()
+                && let Some(&slot) = self.queue.front()
+            {
+                match self.take(slot, &mut batch) {
+                    Next::More => {
+                        // The others get their turn before this one goes on.
+                        self.queue.rotate_left(1);
+                    }
+                    Next::InLog if !batch.is_empty() => break,
+                    Next::InLog => {
+                        if let Err(failure) = self.read_log(slot, &mut batch).await {
+                            tracing::error!("replay: {failure}");
+                            tokio::time::sleep(STORE_RETRY).await;
+                        }
+                    }
+                    Next::Nothing | Next::Ended => {
+                        self.queue.pop_front();
+                    }
+                }
+            }
+            if !batch.is_empty() {
+                return batch.into_items();
+            }
+        }
+    }
+
+    /// Waits until the queue holds something.
+    async fn news(&mut self) {
+        poll_fn(|context| {
+            if self.queue.is_empty() {
+                if self.signal.poll_news(context, &mut self.news).is_pending() {
+                    return Poll::Pending;
+                }
+            } else {
+                self.signal.take_news(&mut self.news);
+            }
+            for slot in self.news.drain(..) {
+                let queued = match self.cursors.get_mut(slot as usize) {
+                    Some(Some(cursor)) => std::mem::replace(&mut cursor.queued, true),
+                    Some(None) => true,
+                    None => self.queue.contains(&slot),
+                };
+                if !queued {
+                    self.queue.push_back(slot);
+                }
+            }
+            if self.queue.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    /// Takes what is at hand for one slot.
+    fn take(&mut self, slot: u32, batch: &mut Batch) -> Next {
+        match slot {
+            STATUSES => return self.take_statuses(batch),
+            EVERYTHING => return self.take_everything(),
+            _ => {}
+        }
+        let Some(Some(cursor)) = self.cursors.get_mut(slot as usize) else { return Next::Nothing };
+        let next = cursor.take(batch);
+        match next {
+            Next::Nothing => cursor.queued = false,
+            Next::Ended => self.remove(slot),
+            Next::More | Next::InLog => {}
+        }
+        next
+    }
+
+    /// Reads one page of a task from the log.
+    async fn read_log(&mut self, slot: u32, batch: &mut Batch) -> Result<(), tasks::Error> {
+        let Some(Some(cursor)) = self.cursors.get(slot as usize) else { return Ok(()) };
+        let (task_id, at) = (cursor.task_id().clone(), cursor.at());
+        let log = self.hub.log();
+        let page = match log.page(&task_id, at, PAGE.min(batch.room()), cursor.wishes().layout).await {
+            Ok(page) => page,
+            Err(tasks::Error::UnknownTask { .. }) => {
+                // Deleted while it was followed.
+                let refusal = Refusal::new("task_not_found", "Task not found", Some(&task_id));
+                batch.notice("error", refusal.body());
+                self.remove(slot);
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        };
+        let task = if page.extent.is_trimmed_after(at) { Some(log.task(&task_id).await?) } else { None };
+        let Some(Some(cursor)) = self.cursors.get_mut(slot as usize) else { return Ok(()) };
+        if let Some(task) = task {
+            let head = task.head_seq;
+            cursor.jump(head);
+            batch.notice("subscribed", subscribed(&task_id, &self.hub, "snapshot", head, head));
+            for update in snapshot(&task, cursor.wishes().skips_events()) {
+                batch.notice("task_update", update);
+            }
+            if task.status.is_terminal() {
+                self.remove(slot);
+            }
+        } else if page.events.is_empty() {
+            cursor.at_end_of_log();
+        } else if cursor
+            .accept(page.events.into_iter().map(|event| Update::new(Arc::new(event))).collect(), batch)
+        {
+            self.remove(slot);
+        }
+        Ok(())
+    }
+
+    /// Looks a task up in the log.
+    async fn look_up(&self, task_id: &str, after: u64, foreign_log: bool) -> Result<Start, tasks::Error> {
+        let task = self.hub.log().task(task_id).await?;
+        let (head, ended) = (task.head_seq, task.status.is_terminal());
+        let mut cannot_resume = foreign_log || after > head;
+        if after < head && !cannot_resume {
+            cannot_resume =
+                self.hub.log().page(task_id, after, 1, false).await?.extent.is_trimmed_after(after);
+        }
+        Ok(Start { head, ended, snapshot: cannot_resume.then_some(task) })
+    }
+
+    fn subscribe_to_every_task(&mut self) -> Answer {
+        let many = self.many.get_or_insert_default();
+        many.statuses.get_or_insert_with(|| Place::join(self.hub.statuses(), &self.signal, STATUSES));
+        let body = json!({
+            "task_id": EVERY_TASK,
+            "message": "Subscribed to the status changes of all tasks",
+            "log_id": self.hub.log().log_id(),
+            "mode": "live",
+        });
+        Answer { event: "subscribed", body, updates: Vec::new() }
+    }
+
+    /// Status changes of tasks whose own subscription does not bring them.
+    fn take_statuses(&mut self, batch: &mut Batch) -> Next {
+        let Reader { many: Some(many), by_task, cursors, .. } = self else { return Next::Nothing };
+        let Many { statuses: Some(place), heard, .. } = &mut **many else { return Next::Nothing };
+        let Some(updates) = place.take(batch.room()) else {
+            let message = "status changes of some tasks were missed; read them from /api/tasks";
+            batch.notice("error", Refusal::new("events_missed", message, Some(EVERY_TASK)).body());
+            return Next::More;
+        };
+        if updates.is_empty() {
+            return Next::Nothing;
+        }
+        for update in updates {
+            let task_id = update.event().task_id.as_str();
+            let cursor = by_task.get(task_id).and_then(|slot| cursors.get(*slot as usize)?.as_ref());
+            let told_there =
+                cursor.is_some_and(|cursor| cursor.wishes().kinds.contains(EventKind::StatusChange));
+            if !told_there && heard.up_to(task_id).is_none_or(|seq| seq < update.seq()) {
+                batch.push(Delivery { update, variant: Variant::default(), layout: false });
+            }
+        }
+        Next::More
+    }
+
+    /// Begins to follow what was heard of, under `legacy_broadcast`.
+    fn take_everything(&mut self) -> Next {
+        let Some(Many { everything: Some(place), .. }) = self.many.as_deref_mut() else {
+            return Next::Nothing;
+        };
+        match place.take(usize::MAX) {
+            Some(updates) if updates.is_empty() => return Next::Nothing,
+            Some(updates) => {
+                for update in updates {
+                    self.follow_unasked(&update.event().task_id, update.seq() - 1, update.seq());
+                }
+            }
+            None => {
+                // Some tasks went by unseen: all that were written lately.
+                for task_id in self.hub.recent() {
+                    self.follow_unasked(&task_id, 0, u64::MAX);
+                }
+            }
+        }
+        Next::More
+    }
+
+    /// Follows a task from behind `at`, unless it is followed or was heard up to
+    /// `seq`.
+    fn follow_unasked(&mut self, task_id: &str, at: u64, seq: u64) {
+        if self.by_task.contains_key(task_id) {
+            return;
+        }
+        let heard = self.many.as_ref().and_then(|many| many.heard.up_to(task_id));
+        let slot = self.free_slot();
+        let following = self.hub.follow(task_id, &self.signal, slot);
+        let head = following.topic().ring().head();
+        let at = heard.unwrap_or(at);
+        if at >= seq.min(head) {
+            return;
+        }
+        let mut cursor = Cursor::new(following, Wishes::default(), at, head);
+        cursor.unasked_from_start = at == 0;
+        self.insert(slot, cursor);
+    }
+
+    fn hears_everything(&self) -> bool {
+        self.many.as_ref().is_some_and(|many| many.everything.is_some())
+    }
+
+    fn cursor_of(&self, task_id: &str) -> Option<&Cursor> {
+        self.cursors.get(*self.by_task.get(task_id)? as usize)?.as_ref()
+    }
+
+    fn cursor_of_mut(&mut self, task_id: &str) -> Option<&mut Cursor> {
+        self.cursors.get_mut(*self.by_task.get(task_id)? as usize)?.as_mut()
+    }
+
+    fn free_slot(&self) -> u32 {
+        let free = self.cursors.iter().position(Option::is_none).unwrap_or(self.cursors.len());
+        // Far fewer subscriptions than that fit into memory.
+        u32::try_from(free).unwrap_or(EVERYTHING - 1)
+    }
+
+    /// Puts a cursor into its slot, and into the queue when there is something
+    /// to take.
+    fn insert(&mut self, slot: u32, mut cursor: Cursor) {
+        if cursor.is_behind() {
+            cursor.queued = true;
+            self.queue.push_back(slot);
+        }
+        self.by_task.insert(cursor.task_id().clone(), slot);
+        let index = slot as usize;
+        if index >= self.cursors.len() {
+            self.cursors.resize_with(index + 1, || None);
+        }
+        self.cursors[index] = Some(cursor);
+    }
+
+    fn stop(&mut self, task_id: &str) {
+        if let Some(&slot) = self.by_task.get(task_id) {
+            self.remove(slot);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(cursor) = self.cursors.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.by_task.remove(cursor.task_id());
+        if cursor.wishes().kinds.contains(EventKind::StatusChange) {
+            self.note_heard(cursor.task_id(), cursor.at());
+        }
+        while self.cursors.last().is_some_and(Option::is_none) {
+            self.cursors.pop();
+        }
+    }
+
+    fn note_heard(&mut self, task_id: &str, seq: u64) {
+        if let Some(many) = self.many.as_mut() {
+            many.heard.note(task_id, seq);
+        }
+    }
+}
+
+/// Where a subscription starts.
+struct Start {
+    head: u64,
+    ended: bool,
+    /// The task, when the log cannot be resumed where it was asked for.
+    snapshot: Option<Task>,
+}
+
+/// The start as the ring alone knows it, which spares a look into the log.
+fn ring_from(topic: &Topic, after: u64) -> Option<Start> {
+    let ring = topic.ring();
+    let head = ring.head();
+    // A client may know more than was announced: then the log has to say.
+    if after > head || after + 1 < ring.first() {
+        return None;
+    }
+    let ended = ring.newest()?.event().is_terminal();
+    Some(Start { head, ended, snapshot: None })
+}
+
+fn subscribed(task_id: &str, hub: &Hub, mode: &str, at: u64, head: u64) -> Value {
+    json!({
+        "task_id": task_id,
+        "message": format!("Subscribed to task {task_id}"),
+        "head_seq": head,
+        "log_id": hub.log().log_id(),
+        "mode": mode,
+        "from": at + 1,
+        "to": head,
+    })
+}
+
+impl Place {
+    fn join(topic: &Arc<Topic>, signal: &Arc<Signal>, slot: u32) -> Place {
+        let follower = topic.join(signal, slot);
+        let at = topic.ring().head();
+        Place { topic: topic.clone(), follower, at }
+    }
+
+    /// What came since, at most `limit`; `None` when some of it is gone.
+    fn take(&mut self, limit: usize) -> Option<Vec<Arc<Update>>> {
+        self.follower.looks();
+        let ring = self.topic.ring();
+        if self.at >= ring.head() {
+            return Some(Vec::new());
+        }
+        let Some(updates) = ring.after(self.at) else {
+            self.at = ring.head();
+            return None;
+        };
+        let updates: Vec<Arc<Update>> = updates.take(limit).cloned().collect();
+        self.at += updates.len() as u64;
+        Some(updates)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.topic.leave(&self.follower);
+    }
+}

@@ -1,0 +1,69 @@
+//! How a connection learns that something it follows has news.
+//!
+//! However much is published, a connection is woken once until it has looked.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+
+/// One for each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    news: Mutex<Vec<u32>>,
+    waker: AtomicWaker,
+}
+
+/// One for each subscription of a connection, known to the topic.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    signal: Arc<Signal>,
+    /// Names the subscription within its connection.
+    slot: u32,
+    /// Whether the connection knows of the news and has not looked yet.
+    told: AtomicBool,
+    /// Place in the topic's list, for removal.
+    pub(super) index: AtomicUsize,
+}
+
+impl Signal {
+    /// Moves the slots that have news to `into`; waits until there are some.
+    pub(crate) fn poll_news(&self, context: &mut Context<'_>, into: &mut Vec<u32>) -> Poll<()> {
+        if self.take_news(into) {
+            return Poll::Ready(());
+        }
+        self.waker.register(context.waker());
+        // What was published while the waker was registered.
+        if self.take_news(into) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Moves the slots that have news to `into`; whether there were any.
+    pub(crate) fn take_news(&self, into: &mut Vec<u32>) -> bool {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        into.append(&mut news);
+        !into.is_empty()
+    }
+}
+
+impl Follower {
+    pub(crate) fn new(signal: Arc<Signal>, slot: u32) -> Follower {
+        Follower { signal, slot, told: AtomicBool::new(false), index: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// Wakes the connection unless it knows. Relaxed is enough: publisher and
+    /// follower both pass the ring's lock, the one before this and the other
+    /// after [`Follower::looks`], so one of them sees the other.
+    pub(crate) fn tell(&self) {
+        if self.told.load(Ordering::Relaxed) || self.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.signal.news.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
+        self.signal.waker.wake();
+    }
+
+    /// To be called before the connection looks into the ring.
+    pub(crate) fn looks(&self) {
+        self.told.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,168 @@
+//! One event with the forms in which it goes out, each made once however many
+//! hear it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tasks::{Event, EventKind, Task};
+
+/// One event of a task on its way to whoever follows it.
+#[derive(Debug)]
+pub struct Update {
+    event: Arc<Event>,
+    /// The `task_update` of the contract.
+    json: Bytes,
+    /// Where the object `data` ends in it, behind its brace.
+    data_end: usize,
+}
+
+/// In what a delivery differs from the plain `task_update`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Variant {
+    /// Seq of what was delivered before it, when the subscription skips events.
+    pub prev_seq: Option<u64>,
+    /// Seq of the oldest `progress` that this one stands for.
+    pub coalesced_from: Option<u64>,
+}
+
+impl Update {
+    /// Encodes an event.
+    pub fn new(event: Arc<Event>) -> Arc<Update> {
+        let mut json = json!({ "task_id": event.task_id, "event_type": event.event_type }).to_string();
+        json.pop();
+        json.push_str(",\"data\":");
+        json.push_str(&event.data.to_string());
+        let data_end = json.len();
+        json.push_str(&format!(
+            ",\"timestamp\":{},\"seq\":{},\"v\":{}}}",
+            Value::from(event.timestamp.as_str()),
+            event.seq,
+            event.v
+        ));
+        Arc::new(Update { event, json: json.into(), data_end })
+    }
+
+    /// The event itself.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// Place in the task's log.
+    pub fn seq(&self) -> u64 {
+        self.event.seq
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> EventKind {
+        self.event.event_type
+    }
+
+    /// Bytes that it takes, about.
+    pub fn size(&self) -> usize {
+        let detail = self.event.detail.as_ref();
+        let attached = detail.map_or(0, |detail| detail.attachments.iter().map(Bytes::len).sum());
+        // The event beside its text takes about twice as much again.
+        3 * self.json.len() + attached
+    }
+
+    /// The `task_update` as JSON; the plain one is shared.
+    pub fn json(&self, variant: Variant) -> Bytes {
+        if variant == Variant::default() { self.json.clone() } else { self.spliced("", variant).into() }
+    }
+
+    /// The `task_update` with `members` (JSON, without braces) added to `data`
+    /// and the variant's keys to the whole.
+    fn spliced(&self, members: &str, variant: Variant) -> Vec<u8> {
+        let (data, rest) = self.json.split_at(self.data_end);
+        let mut text = Vec::with_capacity(self.json.len() + members.len() + 64);
+        text.extend_from_slice(data);
+        if !members.is_empty() && data.ends_with(b"}") {
+            text.pop();
+            if !text.ends_with(b"{") {
+                text.push(b',');
+            }
+            text.extend_from_slice(members.as_bytes());
+            text.push(b'}');
+        }
+        text.extend_from_slice(&rest[..rest.len() - 1]);
+        for (key, seq) in [("prev_seq", variant.prev_seq), ("coalesced_from", variant.coalesced_from)] {
+            if let Some(seq) = seq {
+                text.extend_from_slice(format!(",\"{key}\":{seq}").as_bytes());
+            }
+        }
+        text.push(b'}');
+        text
+    }
+}
+
+/// What a client that cannot resume is sent: the task as it is now, then its
+/// status once more, so that clients that know no snapshots finish.
+pub(crate) fn snapshot(task: &Task, skips_events: bool) -> [Value; 2] {
+    let timestamp = task.completed_at.as_ref().or(task.started_at.as_ref()).unwrap_or(&task.created_at);
+    let update = |event_type: &str, data: Value| {
+        let mut update = json!({
+            "task_id": task.id,
+            "event_type": event_type,
+            "data": data,
+            "timestamp": timestamp,
+            "seq": task.head_seq,
+            "v": tasks::EVENT_VERSION,
+        });
+        if skips_events {
+            update["prev_seq"] = task.head_seq.into();
+        }
+        update
+    };
+    let mut status = json!({ "status": task.status, "message": "Status at the time of the snapshot" });
+    if let Some(result) = &task.result {
+        status["result"] = result.clone();
+    }
+    if let Some(error) = &task.error {
+        status["error"] = error.clone().into();
+    }
+    [update("snapshot", json!(task)), update("status_change", status)]
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An event of a task under test.
+    pub(crate) fn event(task_id: &str, seq: u64, event_type: EventKind, data: Value) -> Arc<Event> {
+        let timestamp = "2026-11-24T06:12:21.004+00:00".to_owned();
+        Arc::new(Event {
+            task_id: task_id.to_owned(),
+            event_type,
+            data,
+            timestamp,
+            seq,
+            v: tasks::EVENT_VERSION,
+            detail: None,
+        })
+    }
+
+    #[test]
+    fn the_text_is_the_event_s_own_and_a_variant_adds_its_keys() {
+        for data in [json!({}), json!({"current_iteration": 3, "名": "}"}), json!(null)] {
+            let event = event("t\"1", 7, EventKind::Progress, data.clone());
+            let update = Update::new(event.clone());
+            let plain: Value = serde_json::from_slice(&update.json(Variant::default())).expect("JSON");
+            assert_eq!(plain, json!(*event));
+
+            let variant = Variant { prev_seq: Some(4), coalesced_from: Some(5) };
+            let mut expected = json!(*event);
+            expected["prev_seq"] = 4.into();
+            expected["coalesced_from"] = 5.into();
+            let found: Value = serde_json::from_slice(&update.json(variant)).expect("JSON");
+            assert_eq!(found, expected);
+
+            if data.is_object() {
+                expected["data"]["layout"] = json!({"mesh": 2});
+                let text = update.spliced("\"layout\":{\"mesh\":2}", variant);
+                let found: Value = serde_json::from_slice(&text).expect("JSON");
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}
