@@ -67,8 +67,9 @@ pub struct Limits {
     pub queued_tasks: usize,
     /// Uploaded BOM files; more are refused with `uploads_full`. Default 1000.
     pub uploaded_boms: usize,
-    /// Socket.IO connections; more are refused with CONNECT_ERROR, whose
-    /// `data.code` is `too_many_connections`. Default 10000.
+    /// Connections of Socket.IO and of the native stream together; more are
+    /// refused with `too_many_connections`, in the `data.code` of CONNECT_ERROR
+    /// or with status 503. Default 10000.
     pub connections: usize,
     /// Tasks one connection follows; more are refused with
     /// `too_many_subscriptions`. Default 100.

@@ -93,7 +93,7 @@ impl Guard {
         }
         // Reading is up to CORS; writing and sockets must not happen at all.
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if (!reads || path.starts_with("/socket.io"))
+        if (!reads || path.starts_with("/socket.io") || path == "/api/stream")
             && let Some(origin) = headers.get(header::ORIGIN)
         {
             let origin = origin.to_str().unwrap_or("?");
@@ -199,9 +199,14 @@ mod tests {
         for origin in ["http://localhost:3000", "null", "http://127.0.0.1:5000", "http://[::1]:8080"] {
             assert_eq!(code(&guard, Method::POST, "/api/tasks", &from(origin)), None, "{origin}");
             assert_eq!(code(&guard, Method::GET, "/socket.io/", &from(origin)), None, "{origin}");
+            assert_eq!(code(&guard, Method::GET, "/api/stream", &from(origin)), None, "{origin}");
         }
         for origin in ["https://evil.example", "http://localhost.evil.example", "file"] {
-            for (method, path) in [(Method::POST, "/api/tasks"), (Method::GET, "/socket.io/")] {
+            for (method, path) in [
+                (Method::POST, "/api/tasks"),
+                (Method::GET, "/socket.io/"),
+                (Method::GET, "/api/stream"),
+            ] {
                 let found = code(&guard, method, path, &from(origin));
                 assert_eq!(found.as_deref(), Some("origin_not_allowed"), "{origin} {path}");
             }

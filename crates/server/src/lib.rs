@@ -35,6 +35,10 @@ mod guard;
 
 /// Who hears what of which task, whatever the door.
 pub mod live;
+/// The native stream.
+mod stream;
+/// The connection limit.
+mod place;
 /// The Socket.IO door.
 mod socket;
 /// Socket.IO packets.

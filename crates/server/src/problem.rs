@@ -129,6 +129,17 @@ impl ApiError {
         )
     }
 
+    /// What a request that opens no WebSocket is told.
+    pub(crate) fn handshake(refusal: &realtime::websocket::Refusal) -> Self {
+        ApiError::new(refusal.status, refusal.code, refusal.text.as_str())
+    }
+
+    /// 503 with the number of connections that are served at most.
+    pub(crate) fn too_many_connections(limit: usize) -> Self {
+        let error = format!("{limit} connections are open already; try again later");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", error)
+    }
+
     /// 507 with the number of files that are kept at most, and where.
     pub(crate) fn uploads_full(limit: usize, directory: &str) -> Self {
         let error = format!("{limit} BOM files are kept already; remove some from the directory {directory}");

@@ -17,7 +17,7 @@ pub(crate) mod tasks;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
@@ -25,6 +25,7 @@ use crate::guard::{self, Guard};
 use crate::problem::{self, ApiError};
 use crate::socket;
 use crate::state::AppState;
+use crate::stream;
 
 /// Every route of the API with its methods; the document lists the same.
 pub(crate) fn api() -> Router<AppState> {
@@ -58,6 +59,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .fallback(page::asset)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CompressionLayer::new())
+        .route("/api/stream", any(stream::door))
         .route_service("/socket.io", door.clone())
         .route_service("/socket.io/", door)
         .layer(CatchPanicLayer::custom(panicked))

@@ -11,3 +11,4 @@ mod rest;
 mod run;
 mod slow;
 mod socket;
+mod stream;

@@ -1,0 +1,78 @@
+//! The native stream, `/api/stream`: tasks over a plain WebSocket, in batches,
+//! as fast as the client grants and no faster. protocol/README.md specifies it.
+//!
+//! Read in this order.
+
+/// One connection, from its greeting to its end.
+mod conversation;
+/// What a client may say.
+mod command;
+/// What of it waits, and how much may go out.
+mod outbox;
+/// How messages are written in either subprotocol.
+mod format;
+/// Whether the client is still there.
+mod heartbeat;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use realtime::websocket::{Connection, Limits, Offer, handshake};
+
+use crate::place::Place;
+use crate::problem::ApiError;
+use crate::request::query_number;
+use crate::state::AppState;
+
+use self::conversation::converse;
+use self::format::Format;
+use self::outbox::MAX_CREDIT;
+
+/// Updates that a client is granted before it says anything.
+const CREDIT: u32 = 256;
+/// Commands are short.
+const MAX_MESSAGE: usize = 64 << 10;
+/// A client that takes no byte for this long is gone.
+const STALL: Duration = Duration::from_secs(20);
+
+/// Opens the WebSocket, or says why not.
+pub(crate) async fn door(
+    State(state): State<AppState>,
+    Query(query): Query<HashMap<String, String>>,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    let offer = Offer { subprotocols: &Format::SUBPROTOCOLS, subprotocol_required: true, deflate: true };
+    let accepted = match handshake::accept(&request, &offer) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            let mut response = ApiError::handshake(&refusal).into_response();
+            response.headers_mut().extend(refusal.headers);
+            return Ok(response);
+        }
+    };
+    let credit = query_number(&query, "credit", 0..=u64::from(MAX_CREDIT))?;
+    let credit = credit.and_then(|credit| u32::try_from(credit).ok()).unwrap_or(CREDIT);
+    let place = Place::take(&state);
+    let limit = state.settings().limits.connections;
+    if place.number() > limit {
+        return Err(ApiError::too_many_connections(limit));
+    }
+    let format = accepted.subprotocol.and_then(Format::of).expect("one of the two was required");
+    let upgrading = hyper::upgrade::on(&mut request);
+    let response = accepted.response().map(|()| Body::empty());
+    tokio::spawn(async move {
+        let _place = place;
+        match upgrading.await {
+            Ok(upgraded) => {
+                let limits = Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
+                let connection = Connection::new(upgraded, &accepted, limits, STALL);
+                converse(connection, format, credit, state).await;
+            }
+            Err(error) => tracing::debug!("upgrade to the stream: {error}"),
+        }
+    });
+    Ok(response)
+}

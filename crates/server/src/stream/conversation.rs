@@ -1,0 +1,153 @@
+//! One connection, from its greeting to its end. One task handles what the
+//! client says, in order, and writes everything the client gets, so that order
+//! holds and a slow client slows nobody but itself.
+
+use std::time::Duration;
+
+use realtime::websocket::deflate::DEFAULT_THRESHOLD_BYTES;
+use realtime::websocket::{Connection, Ended, Message, frame};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::MAX_MESSAGE;
+use super::command::{Action, Command, malformed};
+use super::format::Format;
+use super::heartbeat::{Beat, Heartbeat};
+use super::outbox::Outbox;
+use crate::live::{Answer, Reader, Room};
+use crate::state::AppState;
+
+/// Updates taken at once, at most.
+const ROOM: Room = Room { updates: 256, bytes: 64 << 10 };
+/// Time for goodbyes.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// The close code for a client that answered no ping.
+const UNRESPONSIVE: u16 = 4000;
+
+/// Serves one connection to its end.
+pub(super) async fn converse(connection: Connection, format: Format, credit: u32, state: AppState) {
+    let reader = Reader::new(state.hub(), state.settings().limits.subscriptions_per_connection);
+    let outbox = Outbox::new(format, credit);
+    let heartbeat = Heartbeat::new(Instant::now());
+    let mut conversation = Conversation { connection, format, reader, outbox, heartbeat };
+    conversation.outbox.say(
+        "hello",
+        None,
+        json!({
+            "message": "Connected to task updates",
+            "log_id": state.engine().log_id(),
+            "credit": credit,
+            "max_message_bytes": MAX_MESSAGE,
+        }),
+    );
+    let ending = tokio::select! {
+        ending = conversation.run() => ending,
+        () = state.draining().cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
+    };
+    match ending {
+        Ending::Gone => {}
+        Ending::Close(code, reason) => conversation.connection.close(code, &reason, CLOSE_TIME).await,
+    }
+}
+
+/// How a conversation ends.
+enum Ending {
+    /// With a goodbye.
+    Close(u16, String),
+    /// There is nobody to say goodbye to.
+    Gone,
+}
+
+struct Conversation {
+    connection: Connection,
+    format: Format,
+    reader: Reader,
+    outbox: Outbox,
+    heartbeat: Heartbeat,
+}
+
+impl Conversation {
+    async fn run(&mut self) -> Ending {
+        loop {
+            for message in self.outbox.take() {
+                self.connection.queue_message(self.format.opcode(), &message, DEFAULT_THRESHOLD_BYTES);
+            }
+            if self.connection.has_queued() && self.connection.flush().await.is_err() {
+                return Ending::Gone;
+            }
+            let granted = self.outbox.room();
+            let room = Room { updates: granted.min(ROOM.updates), ..ROOM };
+            tokio::select! {
+                biased;
+                message = self.connection.receive() => {
+                    self.heartbeat.heard(Instant::now());
+                    match message {
+                        Ok(message) => {
+                            if let Some(ending) = self.handle(message).await {
+                                return ending;
+                            }
+                        }
+                        Err(Ended::Violation(violation)) => {
+                            return Ending::Close(violation.close_code(), violation.to_string());
+                        }
+                        Err(Ended::Gone(_)) => return Ending::Gone,
+                    }
+                }
+                items = self.reader.next(room), if granted > 0 => self.outbox.hold(items),
+                () = sleep_until(self.heartbeat.due()) => match self.heartbeat.beat(Instant::now()) {
+                    Beat::Ping => self.connection.queue(frame::ping(b"")),
+                    Beat::Gone => return Ending::Close(UNRESPONSIVE, "no answer to a ping".to_owned()),
+                },
+            }
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Option<Ending> {
+        match message {
+            Message::Ping(payload) => self.connection.queue(frame::pong(&payload)),
+            Message::Pong(_) => {}
+            Message::Close(reason) => {
+                return Some(Ending::Close(reason.map_or(1000, |reason| reason.code), String::new()));
+            }
+            Message::Text(_) | Message::Binary(_) => {
+                let read = self.format.read(&message).map_err(|reason| (None, malformed(reason)));
+                match read.and_then(Command::parse) {
+                    Ok(Command { id, action }) => self.act(id, action).await,
+                    Err((id, refusal)) => self.answer(id, refusal.into()),
+                }
+            }
+        }
+        None
+    }
+
+    async fn act(&mut self, id: Option<u64>, action: Action) {
+        let answered = match action {
+            Action::Subscribe(request) => self.reader.subscribe(Some(&request)).await,
+            Action::Unsubscribe(request) => self.reader.unsubscribe(Some(&request)),
+            Action::Credit(updates) => {
+                let credit = self.outbox.grant(updates);
+                if id.is_some() {
+                    self.outbox.say("credit", id, json!({ "credit": credit }));
+                }
+                return;
+            }
+        };
+        match answered {
+            Ok(answer) => {
+                if let Some(task_id) = answer.body.get("task_id").and_then(Value::as_str) {
+                    self.outbox.forget(task_id);
+                }
+                self.answer(id, answer);
+            }
+            Err(refusal) => self.answer(id, refusal.into()),
+        }
+    }
+
+    /// Says an answer, and puts what follows it behind what waits.
+    fn answer(&mut self, id: Option<u64>, answer: Answer) {
+        let Answer { event, body, updates } = answer;
+        self.outbox.say(event, id, body);
+        self.outbox.hold_snapshot(updates);
+    }
+}
