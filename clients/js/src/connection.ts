@@ -58,7 +58,7 @@ export class Connection {
   /** Opens the socket if it is not open. */
   open(): void {
     if (this.#status.phase === 'closed') this.#become({ phase: 'connecting', attempt: 0 });
-    if (!this.socket.active) this.socket.connect();
+    if (!this.socket.active) this.#connect();
   }
 
   /** Closes the socket and tries no more. */
@@ -102,6 +102,8 @@ export class Connection {
         if (this.#status.phase === 'connected') this.#become({ ...this.#status, transport: transport.name });
       });
     });
+    // Told just before the manager makes the engine of the next try.
+    socket.io.on('reconnect_attempt', () => queueMicrotask(() => this.#noticeEarlyClose()));
     socket.on('disconnect', (reason) => {
       if (this.#status.phase === 'closed') return;
       this.#become({ phase: 'reconnecting', attempt: 0, reason });
@@ -117,10 +119,29 @@ export class Connection {
     });
   }
 
+  #connect(): void {
+    this.socket.connect();
+    this.#noticeEarlyClose();
+  }
+
+  /**
+   * A connection that closes before its handshake is no error to socket.io-client: it would wait for its
+   * timeout, 20 seconds. Here it is one, and the next try follows.
+   */
+  #noticeEarlyClose(): void {
+    const { engine } = this.socket.io;
+    if (!engine) return;
+    let opened = false;
+    engine.once('open', () => (opened = true));
+    engine.once('close', (reason: string) => {
+      if (!opened) (engine as unknown as { emit(name: string, error: Error): void }).emit('error', new Error(reason));
+    });
+  }
+
   #connectLater(): void {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      if (this.#status.phase !== 'closed') this.socket.connect();
+      if (this.#status.phase !== 'closed') this.#connect();
     }, 1000);
   }
 

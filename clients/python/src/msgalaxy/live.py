@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import socketio
+from socketio.exceptions import ConnectionError as SocketConnectionError
 from socketio.exceptions import SocketIOError
 
 from msgalaxy.delivery import ALL_TASKS, Options, Stream, Update, Verdict, read_layout
@@ -189,38 +190,36 @@ class TaskWebSocketClient:
         # restart, and reuses a connection object whose old threads may still run. So it stays off
         # and every attempt gets a fresh object.
         sio = socketio.Client(reconnection=False, handle_sigint=False)
-        handle_in_order(sio, lambda: sio is self.sio)
+        handle_in_order(sio, lambda: sio is self.sio, lambda: self._lost(sio))
         earlier = getattr(self, "sio", None)
         if earlier is not None:
             for namespace, handlers in earlier.handlers.items():
                 for event, handler in handlers.items():
                     sio.on(event, handler, namespace=namespace)
-        sio.on("disconnect", self._on_disconnect_of(sio), namespace=NAMESPACE)
+        sio.on("disconnect", lambda *_: self._lost(sio), namespace=NAMESPACE)
         sio.on("task_update", self._on_task_update, namespace=NAMESPACE)
         sio.on("subscribed", self._on_subscribed, namespace=NAMESPACE)
         sio.on("error", self._on_server_error, namespace=NAMESPACE)
         return sio
 
-    def _on_disconnect_of(self, sio: socketio.Client) -> Callable[..., None]:
-        def handler(*_: object) -> None:
-            if sio is self.sio:
-                self.connected = False
-                self._wake.set()
-
-        return handler
+    def _lost(self, sio: socketio.Client) -> None:
+        if sio is self.sio:
+            self.connected = False
+            self._wake.set()
 
     def _dial(self) -> None:
-        self._hang_up()
+        self._hang_up(patience_s=0)
         self.sio = self._new_connection()
         try:
             self.sio.connect(
                 self.server_url,
                 namespaces=[NAMESPACE],
                 transports=self._transports,
-                wait_timeout=self._connect_timeout_s,
+                wait=False,
             )
+            _join(self.sio, self._connect_timeout_s)
         except Exception:
-            self._hang_up()
+            self._hang_up(patience_s=0)
             raise
         self._resume()
 
@@ -232,20 +231,20 @@ class TaskWebSocketClient:
         for stream in unfinished:
             self._send_subscribe(stream)
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, patience_s: float = HANG_UP_PATIENCE_S) -> None:
         self.connected = False
         # A polling connection is only closed when its hanging request comes back, up to half a
         # minute later: nobody has to stay for that.
         closing = threading.Thread(target=_close, args=(self.sio,), daemon=True)
         closing.start()
-        closing.join(HANG_UP_PATIENCE_S)
+        closing.join(patience_s)
 
     def _keep(self) -> None:
         """Makes the connection again whenever it is gone, until `disconnect()`."""
         me = threading.current_thread()
         failures = 0
         while self._open and self._keeper is me:
-            if self.connected and self.sio.connected and self.sio.eio.state == "connected":
+            if self.connected and _stands(self.sio):
                 failures = 0
                 self._wake.wait(1.0)
                 self._wake.clear()
@@ -409,6 +408,25 @@ class TaskWebSocketClient:
                 for stream in unanswered:
                     stream.final_status = "refused"
                 self._changed.notify_all()
+
+
+def _stands(sio: socketio.Client) -> bool:
+    writer = sio.eio.write_loop_task
+    # Over polling the library goes on reading, for nothing, when it could not write.
+    return bool(sio.connected and sio.eio.state == "connected" and writer and writer.is_alive())
+
+
+def _join(sio: socketio.Client, timeout_s: float) -> None:
+    """Waits until the namespace is joined; the library would also wait for a broken connection."""
+    deadline_s = time.monotonic() + timeout_s
+    while NAMESPACE not in sio.namespaces:
+        if sio.failed_namespaces:
+            raise SocketConnectionError(f"the server refused the namespace {NAMESPACE}")
+        if not _stands(sio):
+            raise SocketConnectionError("the connection broke while it was made")
+        if time.monotonic() > deadline_s:
+            raise SocketConnectionError(f"no answer from the server in {timeout_s:g} s")
+        time.sleep(0.005)
 
 
 def _close(sio: socketio.Client) -> None:
