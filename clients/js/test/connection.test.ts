@@ -9,6 +9,7 @@ it('tries again at once when a WebSocket closes before its handshake', async () 
   let opened = 0;
   const twice = new Promise<void>((resolve) => {
     server.on('upgrade', (request, socket) => {
+      socket.on('error', () => {});
       const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
       socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
       opened += 1;
