@@ -12,6 +12,8 @@ LISTEN ?= 127.0.0.1:5000
 DATA_DIR ?= .
 SEEDS ?= 100
 JOBS ?= 1
+CLIENTS ?= 1000
+TASKS ?= 100
 ROUNDS ?= 3
 
 CARGO_TARGET_DIR ?= target
@@ -30,7 +32,7 @@ E2E_ENV = MSGALAXY_BIN="$(abspath $(DEV))" MSGALAXY_PYTHON_NEWEST="$(abspath $(V
 
 WEB_SOURCES := $(shell find web clients/js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run build test test-rust test-web test-python test-e2e test-browser soak clean program dev-program \
+.PHONY: help run build test test-rust test-web test-python test-e2e test-browser soak storm clean program dev-program \
 	bench-realtime check-bench
 
 help: ## Say what can be made
@@ -85,6 +87,9 @@ check-bench: $(STAMPS)/python $(STAMPS)/page ## Lints and tests of the compariso
 	$(VENV)/bin/ruff check bench
 	cd bench/realtime && $(abspath $(VENV))/bin/mypy
 	cd bench/realtime && $(abspath $(VENV))/bin/pytest
+
+storm: build $(STAMPS)/python ## 1,000 clients that lose their connections at random during 100 tasks (CLIENTS=, TASKS=)
+	$(VENV)/bin/python e2e/storm.py --program "$(abspath $(RELEASE))" --clients $(CLIENTS) --tasks $(TASKS)
 
 clean: ## Remove everything that was made
 	rm -rf build web/dist clients/js/dist web/node_modules clients/js/node_modules e2e/browser/node_modules e2e/node/node_modules \

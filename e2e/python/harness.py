@@ -37,8 +37,11 @@ def program() -> Path:
 class Server:
     """One `msgalaxy serve` on its own data directory."""
 
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
+    def __init__(
+        self, data_dir: Path, port: int = 0, program: Callable[[], Path] = program
+    ) -> None:
         self.data_dir = data_dir
+        self._program = program
         self.port = port
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
@@ -47,7 +50,14 @@ class Server:
         """Starts it and returns when it listens. A restart keeps the port."""
         log = (self.data_dir / "server.log").open("ab")
         self._process = subprocess.Popen(
-            [program(), "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir],
+            [
+                self._program(),
+                "serve",
+                "--listen",
+                f"127.0.0.1:{self.port}",
+                "--data-dir",
+                self.data_dir,
+            ],
             cwd=self.data_dir,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
