@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::commit::AppendCounts;
 use crate::error::Error;
 use crate::event::Event;
 use crate::job::JobFunction;
@@ -44,10 +45,14 @@ impl Engine {
         job: JobFunction,
     ) -> Result<Engine, Error> {
         let store = Store::open(&settings.store_url).await?;
-        let log = Arc::new(Log::new(store, surroundings));
+        let log = Arc::new(Log::new(store, surroundings, &settings.retention));
+        let trimmer = log.trimmer(settings.retention);
         let workers = Arc::new(Workers::new(log, settings, job));
         if workers.settings.workers > 0 {
             tokio::spawn(workers.clone().dispatch());
+        }
+        if let Some(trimmer) = trimmer {
+            tokio::spawn(workers.stopped.clone().run_until_cancelled_owned(trimmer.run()));
         }
         let stop = Arc::new(StopWhenDropped(workers.clone()));
         Ok(Engine { workers, _stop: stop })
@@ -107,6 +112,11 @@ impl Engine {
     /// Number of tasks in each status, for monitoring; every status is there.
     pub async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, Error> {
         Ok(self.log().store.count_by_status().await?)
+    }
+
+    /// What workers of this process have appended so far, for monitoring.
+    pub fn append_counts(&self) -> AppendCounts {
+        self.log().counters.read()
     }
 
     /// Which events the task's log holds.

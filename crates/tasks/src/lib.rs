@@ -18,6 +18,8 @@ mod error;
 pub mod event;
 /// What a worker runs, and how it reports.
 pub mod job;
+/// Appends that share a transaction.
+mod commit;
 /// Every change, as one transaction that is announced after it is durable.
 mod log;
 /// What a reader of a log gets.
@@ -28,10 +30,13 @@ mod settings;
 mod store;
 /// A task as the fold of its events.
 pub mod task;
+/// Retention.
+mod trim;
 /// Takes tasks, runs their jobs, keeps their leases.
 mod worker;
 
 pub use clock::{Clock, format_timestamp, system_clock};
+pub use commit::AppendCounts;
 pub use engine::Engine;
 pub use error::Error;
 pub use event::{EVENT_VERSION, Event, EventDetail, EventKind, NewEvent};

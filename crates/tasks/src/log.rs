@@ -1,15 +1,17 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::clock::TaskIds;
+use crate::commit::{Append, AppendError, Committed, Committer, Counters, QUEUED_APPENDS, Report, announce};
 use crate::error::Error;
 use crate::event::{Event, NewEvent};
-use crate::settings::{EngineSettings, Surroundings};
-use crate::store::{AppendError, Author, Claim, Claimant, Entry, Input, Lease, Store};
-use crate::store::{count_open, events_after, request_cancel};
+use crate::settings::{EngineSettings, Retention, Surroundings};
+use crate::store::{Author, Claim, Claimant, Entry, Input, Lease, Store};
+use crate::store::{count_open, request_cancel, write};
 use crate::task::{Status, Task};
+use crate::trim::{LongLogs, Trimmer};
 
 /// Live events that a watcher may be behind before it has to read the log.
 const LIVE_EVENTS: usize = 4096;
@@ -17,7 +19,10 @@ const LIVE_EVENTS: usize = 4096;
 /// The log of all tasks: every change is one transaction here, and only after
 /// it is committed are the watchers told.
 pub(crate) struct Log {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
+    appends: mpsc::Sender<Append>,
+    pub(crate) counters: Arc<Counters>,
+    long_logs: Arc<LongLogs>,
     live: broadcast::Sender<Arc<Event>>,
     surroundings: Surroundings,
     ids: TaskIds,
@@ -25,17 +30,35 @@ pub(crate) struct Log {
     owner: String,
 }
 
-/// What a worker's append led to.
-pub(crate) struct Committed {
-    pub(crate) head_seq: u64,
-    pub(crate) cancel_requested: bool,
-}
-
 impl Log {
-    pub(crate) fn new(store: Store, surroundings: Surroundings) -> Log {
+    /// The log, and the task that stores what workers append; both end when
+    /// the log is dropped.
+    pub(crate) fn new(store: Store, surroundings: Surroundings, retention: &Retention) -> Log {
+        let store = Arc::new(store);
         let (live, _) = broadcast::channel(LIVE_EVENTS);
+        let (appends, queue) = mpsc::channel(QUEUED_APPENDS);
+        let counters = Arc::new(Counters::default());
+        let long_logs = Arc::new(LongLogs::new(retention));
+        let committer = Committer {
+            store: store.clone(),
+            live: live.clone(),
+            clock: surroundings.clock.clone(),
+            counters: counters.clone(),
+            long_logs: long_logs.clone(),
+        };
+        tokio::spawn(committer.run(queue));
         let owner = format!("process {} {}", std::process::id(), uuid::Uuid::now_v7());
-        Log { store, live, surroundings, ids: TaskIds::new(), owner }
+        Log { store, appends, counters, long_logs, live, surroundings, ids: TaskIds::new(), owner }
+    }
+
+    /// What trims this log, if anything of it may go.
+    pub(crate) fn trimmer(&self, retention: Retention) -> Option<Trimmer> {
+        (retention != Retention::default()).then(|| Trimmer {
+            store: self.store.clone(),
+            retention,
+            long_logs: self.long_logs.clone(),
+            clock: self.surroundings.clock.clone(),
+        })
     }
 
     pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
@@ -52,14 +75,15 @@ impl Log {
         }
         let now_ms = self.now_ms();
         let task_id = self.ids.next(now_ms);
-        let mut entry = Entry::create(&mut tx, &task_id, &input).await?;
-        let first = vec![NewEvent::status(Status::Pending, &self.surroundings.messages.pending)];
-        let appended = entry
-            .append(&mut tx, self.store.dialect(), Author::Engine, first, None, now_ms)
-            .await
-            .map_err(|error| refused(error, &entry.task, "creating it"))?;
+        let mut entries = [Entry::create(&mut tx, &task_id, &input).await?];
+        let first = [NewEvent::status(Status::Pending, &self.surroundings.messages.pending)];
+        let appended = entries[0]
+            .append(Author::Engine, &first, None, now_ms)
+            .expect("a new task takes its first event");
+        write(&mut tx, self.store.dialect(), &mut entries).await?;
         tx.commit().await?;
-        self.announce(appended);
+        announce(&self.live, appended);
+        let [entry] = entries;
         Ok(Task { config: input.config, ..entry.task })
     }
 
@@ -78,67 +102,53 @@ impl Log {
             .await?;
         match &mut claim {
             Claim::Nothing => {}
-            Claim::Taken(claimed) => self.announce(std::mem::take(&mut claimed.appended)),
-            Claim::Exhausted(appended) => self.announce(std::mem::take(appended)),
+            Claim::Taken(claimed) => announce(&self.live, std::mem::take(&mut claimed.appended)),
+            Claim::Exhausted(appended) => announce(&self.live, std::mem::take(appended)),
         }
         Ok(claim)
     }
 
-    /// Appends a worker's events. `head_seq` is where the worker left the log:
-    /// when it asks again because an answer got lost, what it had stored
-    /// already is recognized and not stored twice.
-    pub(crate) async fn append_leased(
+    /// Appends a worker's events, in one transaction with whatever others
+    /// append at that time.
+    pub(crate) async fn append(
         &self,
         lease: &Lease,
         head_seq: u64,
-        events: &[NewEvent],
-        checkpoint: Option<&[u8]>,
+        report: Arc<Report>,
     ) -> Result<Committed, AppendError> {
-        self.append_as_worker(lease, head_seq, checkpoint, |_| events.to_vec()).await
+        let (answer, answered) = oneshot::channel();
+        let append = Append { lease: lease.clone(), head_seq, report, answer };
+        let gone = || AppendError::Store(Arc::new(sqlx::Error::WorkerCrashed));
+        self.appends.send(append).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
     }
 
-    /// Ends a task with what its job gave back: cancelled when a client has
-    /// asked for that by now, else completed.
-    pub(crate) async fn finish_leased(
-        &self,
-        lease: &Lease,
-        head_seq: u64,
-        message: &str,
-        result: Option<&Value>,
-    ) -> Result<Committed, AppendError> {
-        let messages = &self.surroundings.messages;
-        self.append_as_worker(lease, head_seq, None, |cancel_requested| {
-            vec![match (cancel_requested, result) {
-                (true, Some(result)) => {
-                    NewEvent::ended(Status::Cancelled, &messages.cancelled, result.clone())
-                }
-                (true, None) => NewEvent::status(Status::Cancelled, &messages.cancelled),
-                (false, result) => {
-                    NewEvent::ended(Status::Completed, message, result.cloned().unwrap_or_default())
-                }
-            }]
-        })
-        .await
+    /// How a task ends with what its job gave back: cancelled when a client has
+    /// asked for that by then, else completed.
+    pub(crate) fn finish(&self, message: &str, result: Option<&Value>) -> Report {
+        let cancelled = &self.surroundings.messages.cancelled;
+        let result_or_null = result.cloned().unwrap_or_default();
+        Report {
+            events: vec![NewEvent::ended(Status::Completed, message, result_or_null)],
+            events_if_cancelled: Some(vec![match result {
+                Some(result) => NewEvent::ended(Status::Cancelled, cancelled, result.clone()),
+                None => NewEvent::status(Status::Cancelled, cancelled),
+            }]),
+            checkpoint: None,
+        }
     }
 
-    /// Ends a task as failed.
-    pub(crate) async fn fail_leased(
-        &self,
-        lease: &Lease,
-        head_seq: u64,
-        code: &str,
-        error: &str,
-    ) -> Result<Committed, AppendError> {
-        let failure = NewEvent::failure(&self.surroundings.messages.failed, code, error);
-        self.append_as_worker(lease, head_seq, None, |_| failure.clone()).await
+    /// How a task ends as failed.
+    pub(crate) fn failure(&self, code: &str, error: &str) -> Report {
+        Report::of(NewEvent::failure(&self.surroundings.messages.failed, code, error), None)
     }
 
     /// Cancels a task that no worker holds, or notes the wish for its worker.
     pub(crate) async fn cancel(&self, task_id: &str) -> Result<Status, Error> {
         let _turn = self.store.turn().await;
         let mut tx = self.store.begin().await?;
-        let entry = Entry::lock(&mut tx, self.store.dialect(), task_id).await?;
-        let mut entry = entry.ok_or_else(|| Error::UnknownTask { task_id: task_id.to_owned() })?;
+        let mut entries = Entry::lock(&mut tx, self.store.dialect(), &[task_id]).await?;
+        let entry = entries.first_mut().ok_or_else(|| Error::UnknownTask { task_id: task_id.to_owned() })?;
         let mut appended = Vec::new();
         match entry.task.status {
             Status::Completed | Status::Failed | Status::Cancelled => {
@@ -146,51 +156,17 @@ impl Log {
             }
             Status::Running => request_cancel(&mut tx, task_id).await?,
             Status::Pending | Status::Paused => {
-                let last = vec![NewEvent::status(Status::Cancelled, &self.surroundings.messages.cancelled)];
+                let last = [NewEvent::status(Status::Cancelled, &self.surroundings.messages.cancelled)];
                 appended = entry
-                    .append(&mut tx, self.store.dialect(), Author::Engine, last, None, self.now_ms())
-                    .await
-                    .map_err(|error| refused(error, &entry.task, "cancel"))?;
+                    .append(Author::Engine, &last, None, self.now_ms())
+                    .expect("an unfinished task that nobody runs takes its last event");
             }
         }
+        let status = entry.task.status;
+        write(&mut tx, self.store.dialect(), &mut entries).await?;
         tx.commit().await?;
-        self.announce(appended);
-        Ok(entry.task.status)
-    }
-
-    async fn append_as_worker(
-        &self,
-        lease: &Lease,
-        head_seq: u64,
-        checkpoint: Option<&[u8]>,
-        events: impl FnOnce(bool) -> Vec<NewEvent>,
-    ) -> Result<Committed, AppendError> {
-        let _turn = self.store.turn().await;
-        let mut tx = self.store.begin().await?;
-        let dialect = self.store.dialect();
-        let entry = Entry::lock(&mut tx, dialect, &lease.task_id).await?;
-        let mut entry = entry.ok_or(AppendError::LeaseLost)?;
-        if entry.lease_epoch != lease.epoch {
-            return Err(AppendError::LeaseLost);
-        }
-        let appended = if entry.task.head_seq == head_seq {
-            let events = events(entry.cancel_requested);
-            entry.append(&mut tx, dialect, Author::Worker(lease), events, checkpoint, self.now_ms()).await?
-        } else {
-            // Only the holder of the lease appends to a running task, so this
-            // is what an earlier try of the same append has stored.
-            events_after(&mut tx, &lease.task_id, head_seq, usize::MAX).await?
-        };
-        tx.commit().await?;
-        self.announce(appended);
-        Ok(Committed { head_seq: entry.task.head_seq, cancel_requested: entry.cancel_requested })
-    }
-
-    fn announce(&self, appended: Vec<Event>) {
-        for event in appended {
-            // Nobody watching is not an error: the log has it.
-            let _ = self.live.send(Arc::new(event));
-        }
+        announce(&self.live, appended);
+        Ok(status)
     }
 
     fn now_ms(&self) -> i64 {
@@ -202,31 +178,24 @@ fn conflict(task: &Task, request: &'static str, needs: &'static str) -> Error {
     Error::Conflict { task_id: task.id.clone(), status: task.status, request, needs }
 }
 
-fn refused(error: AppendError, task: &Task, request: &'static str) -> Error {
-    match error {
-        AppendError::Store(error) => Error::Store(error),
-        AppendError::Finished | AppendError::LeaseLost => {
-            conflict(task, request, "a task that nobody else changes")
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
+    use bytes::Bytes;
+
     use super::*;
-    use crate::store::{Claimed, Details, Released};
+    use crate::store::{Claimed, Details, Refusal, Released};
 
     /// A log of its own, and settings to claim with.
-    async fn open() -> (tempfile::TempDir, Log, EngineSettings) {
+    pub(crate) async fn open() -> (tempfile::TempDir, Log, EngineSettings) {
         let directory = tempfile::tempdir().unwrap();
         let settings = EngineSettings::sqlite(&directory.path().join("tasks.db"));
         let store = Store::open(&settings.store_url).await.unwrap();
-        (directory, Log::new(store, Surroundings::default()), settings)
+        (directory, Log::new(store, Surroundings::default(), &settings.retention), settings)
     }
 
-    async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {
+    pub(crate) async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {
         log.submit(Input { config: json!({}), spec: json!({}), notes: None }, 10).await.unwrap();
         match log.claim(settings).await.unwrap() {
             Claim::Taken(claimed) => *claimed,
@@ -234,15 +203,16 @@ mod tests {
         }
     }
 
-    fn progress(percent: u64) -> Vec<NewEvent> {
-        vec![NewEvent::progress(json!({ "progress_percent": percent }))]
+    pub(crate) fn progress(percent: u64, checkpoint: Option<&'static [u8]>) -> Arc<Report> {
+        let event = NewEvent::progress(json!({ "progress_percent": percent }));
+        Arc::new(Report::of(vec![event], checkpoint.map(Bytes::from_static)))
     }
 
     async fn events(log: &Log, task_id: &str) -> Vec<Event> {
         log.store.page(task_id, 0, 100, Details::Left).await.unwrap().unwrap().events
     }
 
-    async fn seqs(log: &Log, task_id: &str) -> Vec<u64> {
+    pub(crate) async fn seqs(log: &Log, task_id: &str) -> Vec<u64> {
         events(log, task_id).await.iter().map(|event| event.seq).collect()
     }
 
@@ -250,13 +220,13 @@ mod tests {
     async fn an_append_repeated_because_its_answer_got_lost_is_stored_once() {
         let (_directory, log, settings) = open().await;
         let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
-        let first = log.append_leased(&lease, head_seq, &progress(1), Some(b"one")).await.unwrap();
-        let again = log.append_leased(&lease, head_seq, &progress(1), Some(b"one")).await.unwrap();
+        let first = log.append(&lease, head_seq, progress(1, Some(b"one"))).await.unwrap();
+        let again = log.append(&lease, head_seq, progress(1, Some(b"one"))).await.unwrap();
         assert_eq!((first.head_seq, again.head_seq), (3, 3));
-        let next = log.append_leased(&lease, again.head_seq, &progress(2), None).await.unwrap();
+        let next = log.append(&lease, again.head_seq, progress(2, None)).await.unwrap();
         assert_eq!(next.head_seq, 4);
-        log.finish_leased(&lease, 4, "done", None).await.unwrap();
-        log.finish_leased(&lease, 4, "done", None).await.unwrap();
+        log.append(&lease, 4, Arc::new(log.finish("done", None))).await.unwrap();
+        log.append(&lease, 4, Arc::new(log.finish("done", None))).await.unwrap();
         assert_eq!(seqs(&log, &lease.task_id).await, [1, 2, 3, 4, 5]);
     }
 
@@ -264,14 +234,19 @@ mod tests {
     async fn a_finished_task_accepts_nothing() {
         let (_directory, log, settings) = open().await;
         let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
-        let end = log.fail_leased(&lease, head_seq, "test", "over").await.unwrap().head_seq;
+        let end = log.append(&lease, head_seq, Arc::new(log.failure("test", "over"))).await.unwrap().head_seq;
         let refused = [
-            log.append_leased(&lease, end, &progress(1), None).await.err(),
-            log.append_leased(&lease, end, &[], Some(b"late")).await.err(),
-            log.finish_leased(&lease, end, "done", None).await.err(),
-            log.fail_leased(&lease, end, "test", "again").await.err(),
+            log.append(&lease, end, progress(1, None)).await.err(),
+            log.append(&lease, end, Arc::new(Report::of(Vec::new(), Some(Bytes::from_static(b"late")))))
+                .await
+                .err(),
+            log.append(&lease, end, Arc::new(log.finish("done", None))).await.err(),
+            log.append(&lease, end, Arc::new(log.failure("test", "again"))).await.err(),
         ];
-        assert!(refused.iter().all(|error| matches!(error, Some(AppendError::Finished))), "{refused:?}");
+        assert!(
+            refused.iter().all(|error| matches!(error, Some(AppendError::Refused(Refusal::Finished)))),
+            "{refused:?}"
+        );
         assert_eq!(log.store.renew(&lease).await.unwrap(), None);
         assert!(matches!(log.claim(&settings).await.unwrap(), Claim::Nothing));
         assert_eq!(seqs(&log, &lease.task_id).await, [1, 2, 3, 4]);
@@ -286,11 +261,14 @@ mod tests {
         assert_eq!(taken.head_seq, head_seq, "a takeover appends nothing");
         assert_eq!(taken.lease.epoch, old.epoch + 1);
         let refused = [
-            log.append_leased(&old, head_seq, &progress(1), Some(b"old")).await.err(),
-            log.finish_leased(&old, head_seq, "done", None).await.err(),
-            log.fail_leased(&old, head_seq, "test", "old").await.err(),
+            log.append(&old, head_seq, progress(1, Some(b"old"))).await.err(),
+            log.append(&old, head_seq, Arc::new(log.finish("done", None))).await.err(),
+            log.append(&old, head_seq, Arc::new(log.failure("test", "old"))).await.err(),
         ];
-        assert!(refused.iter().all(|error| matches!(error, Some(AppendError::LeaseLost))), "{refused:?}");
+        assert!(
+            refused.iter().all(|error| matches!(error, Some(AppendError::Refused(Refusal::LeaseLost)))),
+            "{refused:?}"
+        );
         assert_eq!(log.store.renew(&old).await.unwrap(), None);
         log.store.release(&old, Released::OnRequest).await.unwrap();
         assert!(matches!(log.claim(&settings).await.unwrap(), Claim::Nothing), "the new lease still holds");
@@ -304,11 +282,11 @@ mod tests {
         let mut live = log.watch();
         let Claimed { lease, mut head_seq, .. } = claimed(&log, &settings).await;
         for percent in 0..5 {
-            head_seq = log.append_leased(&lease, head_seq, &progress(percent), None).await.unwrap().head_seq;
+            head_seq = log.append(&lease, head_seq, progress(percent, None)).await.unwrap().head_seq;
         }
-        log.finish_leased(&lease, head_seq, "done", None).await.unwrap();
+        log.append(&lease, head_seq, Arc::new(log.finish("done", None))).await.unwrap();
         // A refused append is not heard of.
-        log.append_leased(&lease, head_seq + 1, &progress(9), None).await.err().unwrap();
+        log.append(&lease, head_seq + 1, progress(9, None)).await.err().unwrap();
         for seq in 1..=8 {
             let heard = live.try_recv().unwrap();
             assert_eq!(heard.seq, seq);

@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::commit::{AppendError, Report};
 use crate::event::{EventKind, NewEvent};
 use crate::job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
-use crate::log::{Committed, Log};
+use crate::log::Log;
 use crate::settings::EngineSettings;
-use crate::store::{AppendError, Claim, Claimed, Lease, Released};
+use crate::store::{Claim, Claimed, Lease, Refusal, Released};
 
 /// How often the queue is looked at when nobody has rung: the only way to see
 /// a lease run out, or a task that another process enqueued.
@@ -31,7 +33,7 @@ pub(crate) struct Workers {
     /// No further task is taken; running jobs are asked to yield.
     draining: CancellationToken,
     /// Everything ends where it stands, as if the process had been killed.
-    stopped: CancellationToken,
+    pub(crate) stopped: CancellationToken,
 }
 
 impl Workers {
@@ -270,8 +272,7 @@ impl Keeper<'_> {
     async fn commit(&mut self, request: CommitRequest) {
         let CommitRequest { events, checkpoint, answered } = request;
         if !self.signal.has(Signal::LOST) {
-            let (log, lease, head_seq) = (self.log, self.lease.clone(), self.head_seq);
-            self.insist(|| log.append_leased(&lease, head_seq, &events, checkpoint.as_deref())).await;
+            self.append(Report::of(events, checkpoint.map(Bytes::from))).await;
         }
         // A job that does not wait for the answer has panicked, which is seen
         // at its end.
@@ -279,38 +280,36 @@ impl Keeper<'_> {
     }
 
     async fn end(&mut self, ended: Ended) {
-        let (log, lease, head_seq) = (self.log, self.lease.clone(), self.head_seq);
-        let lease = &lease;
         match ended {
             _ if self.signal.has(Signal::LOST) => {
-                info!(task_id = lease.task_id, "the lease was lost; another worker goes on");
+                info!(task_id = self.lease.task_id, "the lease was lost; another worker goes on");
             }
             Ok(Ok(success)) => {
-                self.insist(|| log.finish_leased(lease, head_seq, &success.message, Some(&success.result)))
-                    .await;
+                self.append(self.log.finish(&success.message, Some(&success.result))).await;
             }
             Ok(Err(JobFailure::Failed { code, error })) => {
-                self.insist(|| log.fail_leased(lease, head_seq, &code, &error)).await;
+                self.append(self.log.failure(&code, &error)).await;
             }
             Ok(Err(JobFailure::Yielded)) => match self.signal.control() {
                 Control::Yield => self.release(Released::OnRequest).await,
                 // Cancelled before it had anything to give back.
-                Control::Cancel => self.insist(|| log.finish_leased(lease, head_seq, "", None)).await,
+                Control::Cancel => self.append(self.log.finish("", None)).await,
                 Control::Continue => {
-                    warn!(task_id = lease.task_id, "the job yielded without being asked");
+                    warn!(task_id = self.lease.task_id, "the job yielded without being asked");
                     self.release(Released::Unasked).await;
                 }
             },
             Err(panic) => {
-                error!(task_id = lease.task_id, panic, "the job panicked");
+                error!(task_id = self.lease.task_id, panic, "the job panicked");
                 let error = format!("internal error: {panic}");
-                self.insist(|| log.fail_leased(lease, head_seq, "internal", &error)).await;
+                self.append(self.log.failure("internal", &error)).await;
             }
         }
     }
 
     async fn renew(&mut self) {
-        if self.signal.has(Signal::LOST) {
+        // Every append renews the lease, too.
+        if self.signal.has(Signal::LOST) || self.renewed.elapsed() < self.lease_time / 3 {
             return;
         }
         match self.log.store.renew(&self.lease).await {
@@ -333,19 +332,21 @@ impl Keeper<'_> {
 
     /// Appends, and while the store does not answer tries again for as long as
     /// the lease lasts.
-    async fn insist<F>(&mut self, append: impl Fn() -> F)
-    where
-        F: Future<Output = Result<Committed, AppendError>>,
-    {
+    async fn append(&mut self, report: Report) {
+        let report = Arc::new(report);
         loop {
-            match append().await {
+            match self.log.append(&self.lease, self.head_seq, report.clone()).await {
                 Ok(committed) => {
                     self.head_seq = committed.head_seq;
                     self.hold(committed.cancel_requested);
                     return;
                 }
-                Err(AppendError::LeaseLost) => return self.lose("another worker has taken the task"),
-                Err(AppendError::Finished) => return self.lose("the task is finished"),
+                Err(AppendError::Refused(refusal)) => {
+                    return self.lose(match refusal {
+                        Refusal::LeaseLost => "another worker has taken the task",
+                        Refusal::Finished => "the task is finished",
+                    });
+                }
                 Err(AppendError::Store(error)) => {
                     warn!(%error, task_id = self.lease.task_id, "events were not stored; it is tried again");
                     if self.renewed.elapsed() >= self.lease_time {

@@ -2,18 +2,22 @@
 //! placeholders; the three places where the databases differ are the
 //! [`Dialect`]'s words.
 
-mod append;
+mod entry;
 mod detail;
 mod open;
 mod queue;
 mod read;
+mod trim;
+mod write;
 
+use serde::Serialize;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub(crate) use append::{AppendError, Author, Entry, Input};
+pub(crate) use entry::{Author, Entry, Input, Refusal};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
 pub(crate) use read::{Details, events_after};
+pub(crate) use write::write;
 
 /// Which database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +28,15 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// Fills the words in which the databases differ into `text`: `{now_ms}`,
-    /// the database's own clock; `{for_update}` and `{skip_locked}`, which
-    /// SQLite does not need because its writers come one at a time.
+    /// the database's own clock; `{rows}`, the rows in parameter 1, see
+    /// [`as_rows`]; `{for_update}` and `{skip_locked}`, which SQLite does not
+    /// need because its writers come one at a time.
     fn sql(self, text: &str) -> AssertSqlSafe<String> {
-        let (now_ms, for_update, skip_locked) = match self {
-            Dialect::Sqlite => ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", ""),
+        let (now_ms, rows, for_update, skip_locked) = match self {
+            Dialect::Sqlite => ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "json_each($1)", "", ""),
             Dialect::Postgres => (
                 "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+                "json_array_elements(CAST($1 AS json))",
                 "FOR UPDATE",
                 "FOR UPDATE SKIP LOCKED",
             ),
@@ -38,6 +44,7 @@ impl Dialect {
         // Safe: `text` is a literal of this module and the words are fixed.
         AssertSqlSafe(
             text.replace("{now_ms}", now_ms)
+                .replace("{rows}", rows)
                 .replace("{for_update}", for_update)
                 .replace("{skip_locked}", skip_locked),
         )
@@ -80,6 +87,14 @@ impl Store {
         }
     }
 
+    /// The right to write, if nobody else has it or waits for it.
+    pub(crate) fn turn_if_free(&self) -> Option<Turn<'_>> {
+        match &self.turn {
+            Some(turn) => Some(Turn(Some(turn.try_lock().ok()?))),
+            None => Some(Turn(None)),
+        }
+    }
+
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         match self.dialect {
@@ -93,6 +108,13 @@ impl Store {
     async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, sqlx::Error> {
         self.reader.acquire().await
     }
+}
+
+/// What `{rows}` of [`Dialect::sql`] makes rows of: one parameter for any
+/// number of rows, so that a statement is prepared once. JSON within it is
+/// text, which both databases hand on as it is.
+fn as_rows<T: Serialize>(rows: &[T]) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// A value that the store holds cannot be read back.

@@ -1,10 +1,12 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::Row;
 
-use super::append::{AppendError, Author, Entry};
-use super::{Connection, Store, json};
+use super::entry::{Author, Entry};
+use super::write::write;
+use super::{Connection, Store, json, optional_json};
 use crate::event::{Event, NewEvent};
 use crate::settings::Messages;
 use crate::task::Status;
@@ -25,7 +27,7 @@ pub(crate) enum Claim {
     /// A task, now leased to the caller.
     Taken(Box<Claimed>),
     /// A task that had used up its attempts and has failed.
-    Exhausted(Vec<Event>),
+    Exhausted(Vec<Arc<Event>>),
 }
 
 /// A leased task, and all that its job needs.
@@ -39,7 +41,7 @@ pub(crate) struct Claimed {
     pub(crate) head_seq: u64,
     pub(crate) cancel_requested: bool,
     /// Appended by the claim: `running`, the first time only.
-    pub(crate) appended: Vec<Event>,
+    pub(crate) appended: Vec<Arc<Event>>,
 }
 
 /// How a worker gives a task back unfinished.
@@ -81,8 +83,8 @@ impl Store {
         let attempts: i64 = row.try_get("attempts")?;
         let lease = Lease { task_id, epoch: row.try_get("lease_epoch")?, duration_ms };
 
-        let entry = Entry::lock(&mut tx, self.dialect, &lease.task_id).await?;
-        let mut entry = entry.ok_or(sqlx::Error::RowNotFound)?;
+        let mut entries = Entry::lock(&mut tx, self.dialect, &[&lease.task_id]).await?;
+        let entry = entries.first_mut().ok_or(sqlx::Error::RowNotFound)?;
         let exhausted = attempts > i64::from(claimant.max_attempts);
         let events = if exhausted {
             let error = format!(
@@ -99,28 +101,31 @@ impl Store {
         let mut appended = Vec::new();
         if !events.is_empty() {
             appended = entry
-                .append(&mut tx, self.dialect, Author::Worker(&lease), events, None, claimant.now_ms)
-                .await
-                .map_err(|error| match error {
-                    AppendError::Store(error) => error,
-                    refused => {
-                        sqlx::Error::Protocol(format!("a task just claimed refused its event: {refused}"))
-                    }
-                })?;
+                .append(Author::Worker(&lease), &events, None, claimant.now_ms)
+                .expect("a task just claimed is not finished and its lease the newest");
         }
+        let (created_at, head_seq) = (entry.task.created_at.clone(), entry.task.head_seq);
+        let cancel_requested = entry.cancel_requested;
+        write(&mut tx, self.dialect, &mut entries).await?;
         let claim = if exhausted {
             Claim::Exhausted(appended)
         } else {
-            let (spec, checkpoint) = job_input(&mut tx, &lease.task_id).await?;
+            let row = sqlx::query(
+                "SELECT spec, data, progress, last_iteration FROM tasks JOIN inputs ON inputs.task_id = id \
+                 LEFT JOIN checkpoints ON checkpoints.task_id = id WHERE id = $1",
+            )
+            .bind(&lease.task_id)
+            .fetch_one(&mut *tx)
+            .await?;
             Claim::Taken(Box::new(Claimed {
                 lease,
-                created_at: entry.task.created_at,
-                spec,
-                checkpoint,
-                progress: entry.task.progress,
-                last_iteration: entry.task.last_iteration,
-                head_seq: entry.task.head_seq,
-                cancel_requested: entry.cancel_requested,
+                created_at,
+                spec: json("inputs.spec", row.try_get("spec")?)?,
+                checkpoint: row.try_get("data")?,
+                progress: optional_json("tasks.progress", row.try_get("progress")?)?,
+                last_iteration: optional_json("tasks.last_iteration", row.try_get("last_iteration")?)?,
+                head_seq,
+                cancel_requested,
                 appended,
             }))
         };
@@ -179,18 +184,4 @@ pub(crate) async fn request_cancel(connection: &mut Connection, task_id: &str) -
         .execute(connection)
         .await?;
     Ok(())
-}
-
-async fn job_input(
-    connection: &mut Connection,
-    task_id: &str,
-) -> Result<(Value, Option<Vec<u8>>), sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT spec, data FROM inputs LEFT JOIN checkpoints ON checkpoints.task_id = inputs.task_id \
-         WHERE inputs.task_id = $1",
-    )
-    .bind(task_id)
-    .fetch_one(connection)
-    .await?;
-    Ok((json("inputs.spec", row.try_get("spec")?)?, row.try_get("data")?))
 }

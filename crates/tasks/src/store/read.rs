@@ -4,8 +4,8 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::append::cached_fold;
 use super::detail::detail_of;
+use super::entry::status_of;
 use super::{Connection, Store, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind};
@@ -179,6 +179,28 @@ fn extent_of(row: &AnyRow) -> Result<Extent, sqlx::Error> {
     })
 }
 
+/// The task in a row that joins a task with its input.
 fn task_of(row: &AnyRow) -> Result<Task, sqlx::Error> {
-    cached_fold(row, json("inputs.config", row.try_get("config")?)?)
+    let id: String = row.try_get("id")?;
+    let error: Option<String> = row.try_get("error")?;
+    Ok(Task {
+        task_id: id.clone(),
+        id,
+        status: status_of(row)?,
+        config: json("inputs.config", row.try_get("config")?)?,
+        created_at: row.try_get("created_at")?,
+        started_at: row.try_get("started_at")?,
+        completed_at: row.try_get("completed_at")?,
+        result: optional_json("tasks.result", row.try_get("result")?)?,
+        error: match error {
+            None => None,
+            Some(text) => match json("tasks.error", &text)? {
+                Value::String(error) => Some(error),
+                other => return Err(unreadable("tasks.error", other)),
+            },
+        },
+        progress: optional_json("tasks.progress", row.try_get("progress")?)?,
+        last_iteration: optional_json("tasks.last_iteration", row.try_get("last_iteration")?)?,
+        head_seq: unsigned("tasks.head_seq", row.try_get("head_seq")?)?,
+    })
 }

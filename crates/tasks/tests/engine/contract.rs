@@ -5,3 +5,4 @@ mod cancel;
 mod lease;
 mod life;
 mod reading;
+mod retention;
