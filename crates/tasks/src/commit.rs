@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::event::{Event, NewEvent};
-use crate::store::{Author, Entry, Lease, Refusal, Store, events_after, write};
+use crate::store::{Author, Entry, Lease, Refusal, Store, events_after};
 use crate::trim::LongLogs;
 
 /// Appends that wait for the next transaction; who comes then waits for room.
@@ -186,8 +186,7 @@ impl Committer {
             }));
         }
         if entries.iter().any(Entry::is_changed) {
-            write(&mut tx, dialect, &mut entries).await?;
-            tx.commit().await?;
+            self.store.commit(tx, &mut entries).await?;
             self.counters.add(&outcomes);
             for entry in &entries {
                 self.long_logs.note(&entry.task.id, entry.events());

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::event::{Event, NewEvent};
 use crate::settings::{EngineSettings, Retention, Surroundings};
 use crate::store::{Author, Claim, Claimant, Entry, Input, Lease, Store};
-use crate::store::{count_open, request_cancel, write};
+use crate::store::{count_open, request_cancel};
 use crate::task::{Status, Task};
 use crate::trim::{LongLogs, Trimmer};
 
@@ -80,8 +80,7 @@ impl Log {
         let appended = entries[0]
             .append(Author::Engine, &first, None, now_ms)
             .expect("a new task takes its first event");
-        write(&mut tx, self.store.dialect(), &mut entries).await?;
-        tx.commit().await?;
+        self.store.commit(tx, &mut entries).await?;
         announce(&self.live, appended);
         let [entry] = entries;
         Ok(Task { config: input.config, ..entry.task })
@@ -163,8 +162,7 @@ impl Log {
             }
         }
         let status = entry.task.status;
-        write(&mut tx, self.store.dialect(), &mut entries).await?;
-        tx.commit().await?;
+        self.store.commit(tx, &mut entries).await?;
         announce(&self.live, appended);
         Ok(status)
     }

@@ -3,6 +3,7 @@
 //! [`Dialect`]'s words.
 
 mod entry;
+mod identity;
 mod detail;
 mod open;
 mod queue;
@@ -14,10 +15,12 @@ use serde::Serialize;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
+use identity::Witness;
+use write::write;
+
 pub(crate) use entry::{Author, Entry, Input, Refusal};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
 pub(crate) use read::{Details, events_after};
-pub(crate) use write::write;
 
 /// Which database answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +64,9 @@ pub(crate) struct Store {
     /// so that on SQLite announcements keep the order of the commits.
     turn: Option<Mutex<()>>,
     log_id: String,
-    /// Keeps other processes off the SQLite file; the operating system lets go
-    /// of it when this process ends, in whatever way.
-    _lock: Option<std::fs::File>,
+    /// Holds the lock that keeps other processes off the SQLite file; the
+    /// operating system lets go of it when this process ends, in whatever way.
+    witness: Option<Witness>,
 }
 
 /// The right to write next.
@@ -103,6 +106,21 @@ impl Store {
             Dialect::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres => self.writer.begin().await,
         }
+    }
+
+    /// Writes what the entries' appends have decided and ends the transaction.
+    /// After that their events may be told of.
+    pub(crate) async fn commit(
+        &self,
+        mut tx: Transaction<'static, Any>,
+        entries: &mut [Entry],
+    ) -> Result<(), sqlx::Error> {
+        let events = write(&mut tx, self.dialect, entries).await?;
+        tx.commit().await?;
+        if let Some(witness) = &self.witness {
+            witness.add(events);
+        }
+        Ok(())
     }
 
     async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, sqlx::Error> {

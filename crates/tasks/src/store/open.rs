@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
-use super::{Dialect, Store};
+use super::{Dialect, Store, identity};
 use crate::error::Error;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -43,12 +42,16 @@ impl Store {
         migrate(dialect, url, &shown).await?;
         let writer = writer_pool(dialect, url).await.map_err(unusable)?;
         let reader = reader_pool(dialect, url).await.map_err(unusable)?;
-        let log_id = log_id(&writer).await.map_err(unusable)?;
-        if dialect == Dialect::Sqlite {
-            free_leases_of_the_dead(&writer).await.map_err(unusable)?;
-        }
+        let (log_id, witness) = match lock {
+            Some(lock) => {
+                free_leases_of_the_dead(&writer).await.map_err(unusable)?;
+                let (log_id, witness) = identity::of_file(&writer, lock).await.map_err(unusable)?;
+                (log_id, Some(witness))
+            }
+            None => (identity::of_server(&writer).await.map_err(unusable)?, None),
+        };
         let turn = (dialect == Dialect::Sqlite).then(|| Mutex::new(()));
-        Ok(Store { dialect, writer, reader, turn, log_id, _lock: lock })
+        Ok(Store { dialect, writer, reader, turn, log_id, witness })
     }
 }
 
@@ -140,7 +143,8 @@ async fn lock_beside(store: &Path) -> Result<File, Error> {
         store: store.display().to_string(),
         cause: format!("its lock file {}: {error}", lock.display()),
     };
-    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
+    let file =
+        File::options().create(true).truncate(false).read(true).write(true).open(&lock).map_err(unusable)?;
     let tries = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
     for _ in 0..tries {
         match file.try_lock() {
@@ -222,16 +226,6 @@ fn pool_options(connections: u32) -> AnyPoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-}
-
-/// The store's identity, made when it is first opened.
-async fn log_id(writer: &AnyPool) -> Result<String, sqlx::Error> {
-    let mut connection = writer.acquire().await?;
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('log_id', $1) ON CONFLICT (name) DO NOTHING")
-        .bind(Uuid::now_v7().to_string())
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("SELECT value FROM meta WHERE name = 'log_id'").fetch_one(&mut *connection).await?.try_get(0)
 }
 
 async fn free_leases_of_the_dead(writer: &AnyPool) -> Result<(), sqlx::Error> {

@@ -5,7 +5,6 @@ use serde_json::Value;
 use sqlx::Row;
 
 use super::entry::{Author, Entry};
-use super::write::write;
 use super::{Connection, Store, json, optional_json};
 use crate::event::{Event, NewEvent};
 use crate::settings::Messages;
@@ -106,7 +105,6 @@ impl Store {
         }
         let (created_at, head_seq) = (entry.task.created_at.clone(), entry.task.head_seq);
         let cancel_requested = entry.cancel_requested;
-        write(&mut tx, self.dialect, &mut entries).await?;
         let claim = if exhausted {
             Claim::Exhausted(appended)
         } else {
@@ -129,7 +127,7 @@ impl Store {
                 appended,
             }))
         };
-        tx.commit().await?;
+        self.commit(tx, &mut entries).await?;
         Ok(claim)
     }
 

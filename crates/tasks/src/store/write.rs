@@ -9,20 +9,20 @@ use super::{Connection, Dialect, as_rows};
 use crate::event::Event;
 
 /// Stores what the entries' appends have decided: a few statements, however
-/// many tasks and events there are.
+/// many tasks and events there are. Returns the number of events.
 pub(crate) async fn write(
     connection: &mut Connection,
     dialect: Dialect,
     entries: &mut [Entry],
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let changes: Vec<(&Entry, &Change)> =
         entries.iter().filter_map(|entry| Some((entry, entry.change.as_ref()?))).collect();
     if changes.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let events = changes.iter().flat_map(|(_, change)| &change.events);
     insert_events(connection, dialect, events.clone()).await?;
-    for (event, _) in events {
+    for (event, _) in events.clone() {
         if let Some(detail) = &event.detail {
             insert_detail(connection, event, detail).await?;
         }
@@ -39,10 +39,11 @@ pub(crate) async fn write(
         // The rows were locked when the leases were looked at.
         return Err(sqlx::Error::Protocol("a lease changed hands while its task was locked".to_owned()));
     }
+    let written = events.count() as u64;
     for entry in entries {
         entry.change = None;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Writes the cached folds back. The lease epochs are tested once more by the

@@ -141,6 +141,75 @@ async fn the_log_id_stays_with_its_store() {
     assert_eq!(open(&directory.path().join("a.db")).await.unwrap().log_id(), log_id);
 }
 
+/// What was told of a store and is no longer in it.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    /// The file alone is set back to a backup.
+    DatabaseRestored,
+    /// Everything is copied to another directory.
+    DirectoryCopied,
+    /// Somebody says so by removing the lock file.
+    LockFileRemoved,
+}
+
+#[tokio::test]
+async fn a_log_that_may_lack_what_was_told_of_it_gets_a_new_id() {
+    for loss in [Loss::DatabaseRestored, Loss::DirectoryCopied, Loss::LockFileRemoved] {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("place");
+        let copy = directory.path().join("copy");
+        std::fs::create_dir(&place).unwrap();
+        std::fs::create_dir(&copy).unwrap();
+        let mut path = place.join("tasks.db");
+        let engine = open_idle(&path).await;
+        let log_id = engine.log_id().to_owned();
+        engine.submit(json!({}), json!({})).await.unwrap();
+        drop(engine);
+        // Opening puts all into the one file, and closing makes the copy whole.
+        drop(open_idle(&path).await);
+        let engine = open_idle(&path).await;
+        assert_eq!(engine.log_id(), log_id, "the same store, twice");
+        engine.submit(json!({}), json!({})).await.unwrap();
+        let backup = directory.path().join("backup.db");
+        let store = TestStore { url: format!("sqlite://{}", path.display()), directory };
+        store.execute_text(format!("VACUUM INTO '{}'", backup.display())).await;
+        engine.submit(json!({}), json!({})).await.unwrap();
+        drop(engine);
+        // Waits until the engine let go of the file, and finds it as it was.
+        let engine = open_idle(&path).await;
+        assert_eq!((engine.log_id(), engine.count().await.unwrap()), (log_id.as_str(), 3), "{loss:?}");
+        drop(engine);
+        drop(open_idle(&path).await);
+        match loss {
+            Loss::DatabaseRestored => {
+                for name in ["tasks.db-wal", "tasks.db-shm"] {
+                    let _ = std::fs::remove_file(place.join(name));
+                }
+                std::fs::copy(&backup, &path).unwrap();
+            }
+            Loss::DirectoryCopied => {
+                for file in std::fs::read_dir(&place).unwrap() {
+                    let file = file.unwrap();
+                    std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+                }
+                path = copy.join("tasks.db");
+            }
+            Loss::LockFileRemoved => std::fs::remove_file(place.join("tasks.db.lock")).unwrap(),
+        }
+        let engine = open_idle(&path).await;
+        let new_id = engine.log_id().to_owned();
+        assert_ne!(new_id, log_id, "{loss:?}");
+        engine.submit(json!({}), json!({})).await.unwrap();
+        drop(engine);
+        assert_eq!(open_idle(&path).await.log_id(), new_id, "{loss:?}: and keeps it");
+    }
+}
+
+async fn open_idle(path: &std::path::Path) -> Engine {
+    let settings = EngineSettings { workers: 0, ..EngineSettings::sqlite(path) };
+    Engine::open(settings, no_job()).await.unwrap()
+}
+
 #[tokio::test]
 async fn any_file_name_is_taken_literally() {
     let directory = tempfile::tempdir().unwrap();

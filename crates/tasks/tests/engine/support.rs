@@ -66,9 +66,14 @@ impl TestStore {
 
     /// Changes the store behind the engine's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
+        self.execute_text(sql.to_owned()).await;
+    }
+
+    /// The same with a name or a path in it.
+    pub(crate) async fn execute_text(&self, sql: String) {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(&self.url).await.unwrap();
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 

@@ -135,6 +135,21 @@ async fn what_was_submitted_comes_back_exactly() {
 }
 
 #[tokio::test]
+async fn the_log_id_is_that_of_the_database_in_which_the_log_was_written() {
+    let store = TestStore::new().await;
+    let log_id = store.open_idle().await.log_id().to_owned();
+    assert_eq!(store.open_idle().await.log_id(), log_id);
+    // As if the database had been restored on another server. A SQLite file has
+    // no such row; there its lock file tells.
+    let known = store.number("SELECT COUNT(*) FROM meta WHERE name = 'origin'").await;
+    store.execute("UPDATE meta SET value = 'elsewhere' WHERE name = 'origin'").await;
+    let moved = store.open_idle().await.log_id().to_owned();
+    assert_eq!(moved != log_id, known == 1);
+    assert_eq!(known == 1, store.url.starts_with("postgres"));
+    assert_eq!(store.open_idle().await.log_id(), moved);
+}
+
+#[tokio::test]
 async fn the_systems_clock_is_the_default() {
     let store = TestStore::new().await;
     let engine = store.open_idle().await;
