@@ -11,15 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import socketio
-from socketio.exceptions import ConnectionError as SocketConnectionError
 from socketio.exceptions import SocketIOError
 
+from msgalaxy.connection import NAMESPACE, close, handle_in_order, join, stands
 from msgalaxy.delivery import ALL_TASKS, Options, Stream, Update, Verdict, read_layout
-from msgalaxy.inbox import handle_in_order
 from msgalaxy.rest import FINAL_STATUSES, as_object
 from msgalaxy.state import TaskState
-
-NAMESPACE = "/tasks"
 
 #: Refusals that say nothing about the task: the server had trouble, or dropped packets unread.
 PASSING_CODES = frozenset({"internal", "too_many_messages"})
@@ -217,7 +214,7 @@ class TaskWebSocketClient:
                 transports=self._transports,
                 wait=False,
             )
-            _join(self.sio, self._connect_timeout_s)
+            join(self.sio, self._connect_timeout_s)
         except Exception:
             self._hang_up(patience_s=0)
             raise
@@ -235,7 +232,7 @@ class TaskWebSocketClient:
         self.connected = False
         # A polling connection is only closed when its hanging request comes back, up to half a
         # minute later: nobody has to stay for that.
-        closing = threading.Thread(target=_close, args=(self.sio,), daemon=True)
+        closing = threading.Thread(target=close, args=(self.sio,), daemon=True)
         closing.start()
         closing.join(patience_s)
 
@@ -244,7 +241,7 @@ class TaskWebSocketClient:
         me = threading.current_thread()
         failures = 0
         while self._open and self._keeper is me:
-            if self.connected and _stands(self.sio):
+            if self.connected and stands(self.sio):
                 failures = 0
                 self._wake.wait(1.0)
                 self._wake.clear()
@@ -408,33 +405,6 @@ class TaskWebSocketClient:
                 for stream in unanswered:
                     stream.final_status = "refused"
                 self._changed.notify_all()
-
-
-def _stands(sio: socketio.Client) -> bool:
-    writer = sio.eio.write_loop_task
-    # Over polling the library goes on reading, for nothing, when it could not write.
-    return bool(sio.connected and sio.eio.state == "connected" and writer and writer.is_alive())
-
-
-def _join(sio: socketio.Client, timeout_s: float) -> None:
-    """Waits until the namespace is joined; the library would also wait for a broken connection."""
-    deadline_s = time.monotonic() + timeout_s
-    while NAMESPACE not in sio.namespaces:
-        if sio.failed_namespaces:
-            raise SocketConnectionError(f"the server refused the namespace {NAMESPACE}")
-        if not _stands(sio):
-            raise SocketConnectionError("the connection broke while it was made")
-        if time.monotonic() > deadline_s:
-            raise SocketConnectionError(f"no answer from the server in {timeout_s:g} s")
-        time.sleep(0.005)
-
-
-def _close(sio: socketio.Client) -> None:
-    try:
-        sio.disconnect()
-    except Exception:
-        # The connection was broken already; nothing is left to end.
-        logger.debug("while disconnecting", exc_info=True)
 
 
 def _place(stream: Stream) -> tuple[str, int]:

@@ -1,13 +1,20 @@
-"""Messages of one connection, one after the other."""
+"""One Socket.IO connection: what the library leaves to its users."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import socketio
+from socketio.exceptions import ConnectionError as SocketConnectionError
+
+NAMESPACE = "/tasks"
+
+logger = logging.getLogger("msgalaxy.live")
 
 
 def handle_in_order(
@@ -48,7 +55,8 @@ def handle_in_order(
     def start_or_queue(target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal busy
         if target != sio.eio.handlers.get("message"):
-            return start(run, target, *args, **kwargs)
+            loops = getattr(target, "__self__", None) is sio.eio
+            return start(run, target, *args, **kwargs) if loops else start(target, *args, **kwargs)
         with lock:
             waiting.append(lambda: target(*args, **kwargs))
             if busy:
@@ -57,3 +65,32 @@ def handle_in_order(
         return start(work)
 
     sio.eio.start_background_task = start_or_queue
+
+
+def stands(sio: socketio.Client) -> bool:
+    """Whether events can still come and go."""
+    writer = sio.eio.write_loop_task
+    # Over polling the library goes on reading, for nothing, when it could not write.
+    return bool(sio.connected and sio.eio.state == "connected" and writer and writer.is_alive())
+
+
+def join(sio: socketio.Client, timeout_s: float) -> None:
+    """Waits until the namespace is joined; the library would also wait for a broken connection."""
+    deadline_s = time.monotonic() + timeout_s
+    while NAMESPACE not in sio.namespaces:
+        if sio.failed_namespaces:
+            raise SocketConnectionError(f"the server refused the namespace {NAMESPACE}")
+        if not stands(sio):
+            raise SocketConnectionError("the connection broke while it was made")
+        if time.monotonic() > deadline_s:
+            raise SocketConnectionError(f"no answer from the server in {timeout_s:g} s")
+        time.sleep(0.005)
+
+
+def close(sio: socketio.Client) -> None:
+    """Ends a connection, whatever state it is in."""
+    try:
+        sio.disconnect()
+    except Exception:
+        # The connection was broken already; nothing is left to end.
+        logger.debug("while disconnecting", exc_info=True)
