@@ -238,3 +238,50 @@ fn depth(json: &[u8]) -> usize {
     }
     deepest
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn content(outgoing: &Outgoing) -> &[u8] {
+        match &outgoing.messages()[0] {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+        }
+    }
+
+    #[test]
+    fn all_clients_of_a_parser_share_one_form() {
+        let event = Event::new("/tasks", "a", &json!({"b": 1})).expect("JSON");
+        for parser in [Parser::Default, Parser::Msgpack] {
+            let (first, second) = (event.outgoing(parser), event.clone().outgoing(parser));
+            let (first, second) = (first.expect("encoded"), second.expect("encoded"));
+            assert_eq!(content(&first).as_ptr(), content(&second).as_ptr(), "the same bytes in memory");
+        }
+        let text = event.encode(Parser::Default, Some(7)).expect("encoded");
+        assert_eq!(content(&text), b"2/tasks,7[\"a\",{\"b\":1}]");
+    }
+
+    #[test]
+    fn raw_json_goes_out_as_it_is() {
+        let raw = RawValue::from_string("{\"b\": 1.50}".to_owned()).expect("JSON");
+        let event = Event::new("/", "a", &raw).expect("JSON");
+        assert_eq!(content(&event.outgoing(Parser::Default).expect("encoded")), b"2[\"a\",{\"b\": 1.50}]");
+        assert!(event.outgoing(Parser::Msgpack).is_ok());
+        // A number that no computer holds: JSON all the same, but not msgpack.
+        let raw = RawValue::from_string("1e999".to_owned()).expect("JSON");
+        let event = Event::new("/", "a", &raw).expect("JSON");
+        assert!(event.outgoing(Parser::Default).is_ok());
+        assert!(matches!(event.outgoing(Parser::Msgpack), Err(EncodeError::NotJson(_))));
+    }
+
+    #[test]
+    fn nesting_is_bounded_where_it_is_nesting() {
+        let nested = |levels| (0..levels).fold(json!(0), |inner, _| json!([{ "[\\\"[": inner }]));
+        assert!(Event::new("/", "a", &nested(49)).is_ok());
+        assert!(matches!(Event::new("/", "a", &nested(50)), Err(EncodeError::TooDeep { allowed: 100 })));
+    }
+}
