@@ -96,4 +96,19 @@ mod tests {
             assert_eq!(packets(body).last(), Some(&Err(Malformed)), "{body:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_packet_or_malformed(text: String, kind in "[0-9b]") {
+            let _ = Packet::from_polling(&ByteString::from(text.as_str()));
+            let _ = Packet::from_polling(&ByteString::from(kind + &text));
+        }
+
+        #[test]
+        fn binary_comes_back_as_it_was(bytes: Vec<u8>) {
+            let text = format!("b{}", base64::engine::general_purpose::STANDARD.encode(&bytes));
+            let packet = Packet::from_polling(&ByteString::from(text));
+            assert_eq!(packet, Ok(Packet::Message(Message::Binary(bytes.into()))));
+        }
+    }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Inbox {
 struct Heartbeat {
     due: Instant,
     awaiting_pong: bool,
+    /// What number the ping has among all that was queued.
+    ping: u64,
 }
 
 /// What only polling and the change to WebSocket need.
@@ -121,7 +123,7 @@ impl Session {
                 outbox: Outbox::default(),
                 inbox: Inbox::default(),
                 driver: Waker::noop().clone(),
-                heartbeat: Heartbeat { due, awaiting_pong: false },
+                heartbeat: Heartbeat { due, awaiting_pong: false, ping: 0 },
                 polling: Polling::default(),
                 allowance,
             }),
@@ -330,8 +332,8 @@ impl Session {
         let mut state = self.state();
         state.charge(bytes)?;
         if state.heartbeat.awaiting_pong {
-            let due = Instant::now() + self.server.config.ping_interval;
-            state.heartbeat = Heartbeat { due, awaiting_pong: false };
+            state.heartbeat.due = Instant::now() + self.server.config.ping_interval;
+            state.heartbeat.awaiting_pong = false;
         }
         Ok(())
     }
@@ -360,14 +362,15 @@ impl Session {
         if !state.heartbeat.awaiting_pong {
             // A timer that is a little late does not give the client more time.
             let due = state.heartbeat.due.max(now - LATENESS) + config.ping_timeout;
-            state.heartbeat = Heartbeat { due, awaiting_pong: true };
             let ping = Outgoing::ping();
             let weight = ping.weight();
             state.push(ping);
+            state.heartbeat = Heartbeat { due, awaiting_pong: true, ping: state.outbox.pushed };
             drop(state);
             self.server.hooks.queued(weight.cast_signed());
-        } else if state.inbox.bytes >= config.incoming_bytes {
-            // The pong may be among what is not read, which is our doing.
+        } else if state.inbox.bytes >= config.incoming_bytes || state.has_ping_queued() {
+            // The pong may be among what is not read, which is our doing, or
+            // the ping behind messages that the client is still taking.
             state.heartbeat.due = now + config.ping_timeout;
         } else {
             drop(state);
@@ -411,6 +414,12 @@ impl Session {
 }
 
 impl State {
+    /// Whether the ping waits behind other messages; the write timeout sees to
+    /// it that they are moving. A polling client has to fetch it.
+    fn has_ping_queued(&self) -> bool {
+        self.transport == Transport::WebSocket && self.outbox.written < self.heartbeat.ping
+    }
+
     fn charge(&mut self, bytes: usize) -> Result<(), CloseReason> {
         match &mut self.allowance {
             Some(allowance) => allowance.take(bytes, Instant::now()),

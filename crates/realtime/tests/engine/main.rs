@@ -17,6 +17,8 @@ mod upgrade;
 mod heartbeat;
 /// permessage-deflate.
 mod deflate;
+/// Exact times, on a stream of another kind.
+mod clock;
 /// The end, from either side.
 mod close;
 /// What is too large or too fast.
