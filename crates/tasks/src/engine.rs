@@ -154,6 +154,8 @@ impl Engine {
     /// Live events of all tasks that run in this process, as a hint: it may lag
     /// or skip, the log is the truth. Who begins to watch and then reads the log
     /// misses nothing; a receiver that lags reads the log again.
+    /// Each receiver costs whoever appends a wake-up, so take one and hand on
+    /// from there.
     pub fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
         self.log().watch()
     }

@@ -1,7 +1,7 @@
 //! Which incarnation of the log this is. `log_id` stays with a store for as
 //! long as no event that was told of can be missing from it; a store that was
 //! set back to an earlier state gets another one. How that is noticed, and when
-//! it cannot be, stands in docs/decisions/005-group-commit-and-retention.md.
+//! it cannot be, stands in docs/decisions/006-group-commit-and-retention.md.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

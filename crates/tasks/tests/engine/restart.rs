@@ -88,8 +88,12 @@ struct Counter {
 impl Counter {
     /// Starts a process that stands still after it said `halt`.
     fn start(store: &Path, halt: &str) -> Counter {
+        Counter::start_test("restart::a_process_counts_to_the_end_when_nobody_kills_it", store, halt)
+    }
+
+    fn start_test(name: &str, store: &Path, halt: &str) -> Counter {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "restart::a_process_counts_to_the_end_when_nobody_kills_it", "--nocapture"])
+            .args(["--exact", name, "--nocapture"])
             .env(STORE, store)
             .env(HALT, halt)
             .stdout(Stdio::piped())
@@ -173,6 +177,58 @@ async fn killed_once_in_every_life_a_task_still_loses_nothing() {
         counter.kill();
     }
     finish_and_check(&store).await;
+}
+
+const TASKS: usize = 8;
+const MANY_STEPS: u64 = 40;
+
+fn settings_for_many(store: &Path) -> EngineSettings {
+    EngineSettings { workers: TASKS, ..settings(store) }
+}
+
+/// Like the other process that is killed, with tasks that share transactions.
+#[tokio::test]
+async fn many_tasks_count_to_the_end_when_nobody_kills_their_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, job) = match std::env::var_os(STORE) {
+        Some(path) => (path.into(), counting(|_, k| say(&format!("before {k}")))),
+        None => (directory.path().join("tasks.db"), plain_counting()),
+    };
+    let engine = Engine::open(settings_for_many(&path), job).await.unwrap();
+    for _ in 0..TASKS {
+        engine.submit(json!({}), steps(MANY_STEPS)).await.unwrap();
+    }
+    finish_many(&engine).await;
+}
+
+async fn finish_many(engine: &Engine) {
+    for task in engine.tasks(TASKS, None).await.unwrap() {
+        let events = to_the_end(engine, &task.id).await;
+        assert_eq!(summary(&events), whole_count(MANY_STEPS, "completed"));
+        check_log(engine, &task.id).await;
+    }
+}
+
+#[tokio::test]
+async fn killed_while_tasks_share_transactions_none_of_them_loses_anything() {
+    for k in [3, 12, 25] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("tasks.db");
+        let name = "restart::many_tasks_count_to_the_end_when_nobody_kills_their_process";
+        let mut counter = Counter::start_test(name, &store, "");
+        counter.wait_for(&format!("before {k}"));
+        counter.kill();
+        let idle = EngineSettings { workers: 0, ..settings(&store) };
+        let engine = Engine::open(idle, plain_counting()).await.unwrap();
+        let log_id = engine.log_id().to_owned();
+        for task in engine.tasks(TASKS, None).await.unwrap() {
+            check_log(&engine, &task.id).await;
+        }
+        drop(engine);
+        let engine = Engine::open(settings_for_many(&store), plain_counting()).await.unwrap();
+        assert_eq!(engine.log_id(), log_id);
+        finish_many(&engine).await;
+    }
 }
 
 #[tokio::test]
