@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import pytest
 from cutting_proxy import CuttingProxy
 from msgalaxy import APIClient, TaskWebSocketClient
+from test_event_order import NODE, node_program
 
-from harness import HERE, PATIENCE_S, ROOT, Server, Update
+from harness import PATIENCE_S, ROOT, Server, Update
 
-NODE = HERE.parent / "node"
 ITERATIONS = 40
 #: Cuts that a run must have survived to count as a trial.
 ENOUGH = 10
@@ -50,8 +49,6 @@ def connect_through_cuts(live: TaskWebSocketClient) -> None:
 def with_javascript(
     proxy: CuttingProxy, transport: str, task_id: str, options: dict[str, Any]
 ) -> Any:
-    node = shutil.which("node")
-    assert node, "Node is missing"
     order = {
         "url": proxy.url,
         "transport": transport,
@@ -60,7 +57,7 @@ def with_javascript(
         "patience_s": PATIENCE_S - 20,
     }
     done = subprocess.run(
-        [node, NODE / "follow.mjs", json.dumps(order)],
+        [node_program(), NODE / "follow.mjs", json.dumps(order)],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

@@ -30,10 +30,14 @@ def newest_python() -> str:
     return path
 
 
-def node(package: str) -> list[str | Path]:
+def node_program() -> str:
     program = shutil.which("node")
     assert program, "Node is missing"
-    return [program, NODE / "record.mjs", package]
+    return program
+
+
+def node(package: str) -> list[str | Path]:
+    return [node_program(), NODE / "record.mjs", package]
 
 
 CLIENTS: dict[str, Callable[[], list[str | Path]]] = {
