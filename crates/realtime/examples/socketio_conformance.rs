@@ -3,8 +3,8 @@
 //! `message-back` and acknowledge `message-with-ack` with its own arguments.
 //!
 //! Listens on the port in the environment variable `PORT` (3000; 0 is any that
-//! is free) and says so. Compresses when `DEFLATE` is set. `PING_INTERVAL` and
-//! `PING_TIMEOUT` are in milliseconds; the suite needs the defaults here. For
+//! is free) and says so. Compresses when `DEFLATE` is set. `PING_INTERVAL`,
+//! `PING_TIMEOUT` and `CONNECT_TIMEOUT` are in milliseconds; the suite needs the defaults here. For
 //! tests with real clients, `ask` has the server ask the client in turn, and
 //! `count` sends events numbered up to a number.
 
@@ -30,8 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         deflate: std::env::var_os("DEFLATE").map(|_| DeflateConfig { threshold_bytes: 0 }),
         ..realtime::Config::default()
     };
-    let config =
-        Arc::new(socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() });
+    let config = Arc::new(socketio::Config {
+        connect_timeout: Duration::from_millis(number("CONNECT_TIMEOUT", 1000)?),
+        ..socketio::Config::default()
+    });
     let server = Server::new(engine_config, move |socket| socketio::serve(socket, config.clone(), echo));
     let router = Router::new().route_service("/socket.io/", server);
     let port = u16::try_from(number("PORT", 3000)?)?;
