@@ -40,5 +40,5 @@ pub use run::{Error, Hooks, RunRequest, RunSummary, run};
 pub use wishes::SearchWishes;
 
 // What a caller needs to name beside these, without a dependency of its own.
-pub use optimize::{Control, Settings};
+pub use optimize::{Control, Iteration, Settings};
 pub use physics::Evaluation;

@@ -102,7 +102,7 @@ impl<'a> Recorder<'a> {
         self.trace.rows.push(row);
         let bytes = write(&self.trace, iteration.checkpoint)
             .map_err(|reason| Error::Checkpoint { reason: format!("it cannot be written: {reason}") })?;
-        Ok(self.hooks.iteration(number, iteration.evaluation, iteration.score, &bytes))
+        Ok(self.hooks.iteration(iteration, &bytes))
     }
 
     /// Notes a failure or an abandoned run, and stops the search for it.

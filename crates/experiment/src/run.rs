@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use model::{Problem, Satellite};
-use optimize::{Control, Settings, StopReason};
+use optimize::{Control, Iteration, Settings, StopReason};
 use physics::Evaluation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -33,9 +33,9 @@ pub trait Hooks {
     fn started(&mut self, evaluation: &Evaluation) -> Control;
     /// `fraction` of iteration `number` is done.
     fn progress(&mut self, number: u32, fraction: f64) -> Control;
-    /// Iteration `number` is done and its files are written. `checkpoint` is
-    /// all that [`RunRequest::checkpoint`] needs.
-    fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, checkpoint: &[u8]) -> Control;
+    /// An iteration is done and its files are written. `checkpoint` is all that
+    /// [`RunRequest::checkpoint`] needs.
+    fn iteration(&mut self, iteration: &Iteration<'_>, checkpoint: &[u8]) -> Control;
     /// The search is over; images are drawn now.
     fn visualizing(&mut self) -> Control;
     /// Whether to return at once without finishing the directory.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use experiment::{Control, Error, Evaluation, Hooks, RunRequest, RunSummary, Settings, run};
+use experiment::{Control, Error, Evaluation, Hooks, Iteration, RunRequest, RunSummary, Settings, run};
 use model::{BomFormat, LimitSet, Problem, Satellite, SystemConfig};
 use serde_json::Value;
 
@@ -62,7 +62,8 @@ impl Hooks for Watcher<'_> {
         Control::Continue
     }
 
-    fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, checkpoint: &[u8]) -> Control {
+    fn iteration(&mut self, iteration: &Iteration<'_>, checkpoint: &[u8]) -> Control {
+        let Iteration { number, evaluation, score, .. } = *iteration;
         // What is told stands in the files already.
         let file = read_json(&self.dir.join(format!("design_state_iter_{number:02}.json")));
         assert_eq!(file["iteration"], number);

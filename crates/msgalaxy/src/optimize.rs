@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use experiment::{Control, Evaluation, Hooks, RunRequest, RunSummary, SearchWishes};
+use experiment::{Control, Evaluation, Hooks, Iteration, RunRequest, RunSummary, SearchWishes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::config::{MAX_ITERATIONS, MAX_SEED};
 use model::{Checked, LimitSet, Problem, Satellite, SystemConfig};
@@ -237,7 +237,8 @@ impl Hooks for Watcher<'_> {
         self.control()
     }
 
-    fn iteration(&mut self, number: u32, evaluation: &Evaluation, score: f64, _checkpoint: &[u8]) -> Control {
+    fn iteration(&mut self, iteration: &Iteration<'_>, _checkpoint: &[u8]) -> Control {
+        let Iteration { number, evaluation, score, .. } = *iteration;
         let metrics: Map<String, Value> = experiment::headline_metrics(evaluation, score, self.satellite);
         self.constraints = experiment::constraints_json(evaluation, self.satellite);
         self.bar.set_position(u64::from(number) * u64::from(STEPS));

@@ -3,11 +3,16 @@
 //! The file given by `--config` is TOML; every key is optional, an unknown one
 //! is an error that names the nearest known key.
 
+/// Which events are kept.
+mod events;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+
+pub use events::Events;
 
 /// How a server works.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +38,8 @@ pub struct Settings {
     pub insecure_no_auth: bool,
     /// Who may call from other pages.
     pub cors: Cors,
+    /// Which events of tasks are kept.
+    pub events: Events,
     /// What may grow, and how far.
     pub limits: Limits,
 }
@@ -74,9 +81,9 @@ pub struct Limits {
     /// Tasks one connection follows; more are refused with
     /// `too_many_subscriptions`. Default 100.
     pub subscriptions_per_connection: usize,
-    /// Packets of one connection that wait to be handled; more are refused with
-    /// `too_many_messages`. Default 1024.
-    pub waiting_messages: usize,
+    /// A client that takes nothing for this long while there is something for
+    /// it is disconnected, s. Default 20.
+    pub write_timeout_s: u64,
     /// How long running tasks may take to reach a checkpoint when the server is
     /// told to end, s. Default 10.
     pub shutdown_s: u64,
@@ -93,6 +100,7 @@ impl Default for Settings {
             legacy_broadcast: false,
             insecure_no_auth: false,
             cors: Cors::default(),
+            events: Events::default(),
             limits: Limits::default(),
         }
     }
@@ -109,7 +117,7 @@ impl Default for Limits {
             uploaded_boms: 1000,
             connections: 10_000,
             subscriptions_per_connection: 100,
-            waiting_messages: 1024,
+            write_timeout_s: 20,
             shutdown_s: 10,
         }
     }
@@ -122,6 +130,10 @@ impl Limits {
 
     pub(crate) fn head_timeout(&self) -> Duration {
         Duration::from_secs(self.head_timeout_s)
+    }
+
+    pub(crate) fn write_timeout(&self) -> Duration {
+        Duration::from_secs(self.write_timeout_s)
     }
 
     pub(crate) fn shutdown(&self) -> Duration {
@@ -184,8 +196,17 @@ pub enum Error {
     },
 }
 
-const KEYS: &[&str] =
-    &["listen", "data_dir", "bom_roots", "workers", "legacy_broadcast", "insecure_no_auth", "cors", "limits"];
+const KEYS: &[&str] = &[
+    "listen",
+    "data_dir",
+    "bom_roots",
+    "workers",
+    "legacy_broadcast",
+    "insecure_no_auth",
+    "cors",
+    "events",
+    "limits",
+];
 const CORS_KEYS: &[&str] = &["origins"];
 const LIMIT_KEYS: &[&str] = &[
     "body_bytes",
@@ -196,7 +217,7 @@ const LIMIT_KEYS: &[&str] = &[
     "uploaded_boms",
     "connections",
     "subscriptions_per_connection",
-    "waiting_messages",
+    "write_timeout_s",
     "shutdown_s",
 ];
 
@@ -213,7 +234,7 @@ impl Settings {
         let value = |source| Error::Value { path: path.to_owned(), source: Box::new(source) };
         let table: toml::Table = text.parse().map_err(value)?;
         check_keys(&table, "", KEYS, path)?;
-        for (name, keys) in [("cors", CORS_KEYS), ("limits", LIMIT_KEYS)] {
+        for (name, keys) in [("cors", CORS_KEYS), ("events", events::KEYS), ("limits", LIMIT_KEYS)] {
             if let Some(toml::Value::Table(inner)) = table.get(name) {
                 check_keys(inner, name, keys, path)?;
             }
@@ -279,14 +300,14 @@ impl Settings {
                 "at least 1",
             ),
             (
-                "limits.waiting_messages",
-                limits.waiting_messages as u64,
-                (1..=1 << 20).contains(&limits.waiting_messages),
-                "1 to 1048576",
+                "limits.write_timeout_s",
+                limits.write_timeout_s,
+                (1..=3600).contains(&limits.write_timeout_s),
+                "1 to 3600",
             ),
             ("limits.shutdown_s", limits.shutdown_s, limits.shutdown_s <= 3600, "0 to 3600"),
         ];
-        for (key, found, ok, allowed) in checks {
+        for (key, found, ok, allowed) in checks.into_iter().chain(self.events.checks()) {
             if !ok {
                 return Err(Error::Range { path: path.to_owned(), key, found, allowed });
             }
@@ -368,6 +389,13 @@ mod tests {
             insecure_no_auth = true
             [cors]
             origins = ["https://example.org"]
+            [events]
+            keep_per_task = 100
+            keep_days = 30
+            ring_events = 10
+            ring_bytes = 4096
+            ring_total_bytes = 8192
+            sse_heartbeat_s = 3
             [limits]
             body_bytes = 2048
             body_timeout_s = 5
@@ -377,7 +405,7 @@ mod tests {
             uploaded_boms = 5
             connections = 6
             subscriptions_per_connection = 7
-            waiting_messages = 8
+            write_timeout_s = 8
             shutdown_s = 9
             "#,
         )
@@ -386,10 +414,16 @@ mod tests {
         assert_eq!(settings.workers, 3);
         assert!(settings.legacy_broadcast && settings.insecure_no_auth);
         assert_eq!(settings.cors.origins, ["https://example.org"]);
+        let events = settings.events;
+        let retention = events.retention();
+        assert_eq!(retention.keep_per_task.map(u64::from), Some(100));
+        assert_eq!(retention.keep_ended, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!((events.ring_events, events.ring_bytes, events.ring_total_bytes), (10, 4096, 8192));
+        assert_eq!(events.sse_heartbeat(), Duration::from_secs(3));
         let limits = settings.limits;
         assert_eq!((limits.body_bytes, limits.body_timeout_s, limits.inline_bom_bytes), (2048, 5, 100));
         assert_eq!((limits.queued_tasks, limits.uploaded_boms, limits.connections), (4, 5, 6));
-        assert_eq!((limits.subscriptions_per_connection, limits.waiting_messages), (7, 8));
+        assert_eq!((limits.subscriptions_per_connection, limits.write_timeout_s), (7, 8));
         assert_eq!((limits.shutdown_s, limits.head_timeout_s), (9, 10));
     }
 
@@ -439,6 +473,11 @@ mod tests {
             ("[cors]\norigins = [\"https://a.org/page\"]", "https://a.org/page"),
             ("workers = 0", "`workers` is 0; allowed: 1 to 256"),
             ("workers = \"many\"", "invalid type"),
+            ("[events]\nkeep_day = 1", "unknown key `events.keep_day`, did you mean `keep_days`?"),
+            (
+                "[events]\nring_total_bytes = 1024",
+                "`events.ring_total_bytes` is 1024; allowed: at least events.ring_bytes",
+            ),
             ("listen = \"nowhere\"", "found \"nowhere\"; allowed: ADDRESS:PORT or NAME:PORT"),
             ("listen = 5000", "listen"),
             ("= 3", "msgalaxy.toml"),

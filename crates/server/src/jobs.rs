@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use experiment::{Control as RunControl, Evaluation, Hooks, RunRequest, Settings};
+use experiment::{Control as RunControl, Evaluation, Hooks, Iteration, RunRequest, Settings};
 use model::{Problem, Satellite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tasks::{Control, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
+
+use crate::layout;
 
 /// Pause between two fractional `progress` events of one long iteration.
 const FRACTION_PAUSE: Duration = Duration::from_secs(1);
@@ -166,16 +168,13 @@ impl Hooks for Reporter<'_> {
         self.commit(vec![event], None)
     }
 
-    fn iteration(
-        &mut self,
-        number: u32,
-        evaluation: &Evaluation,
-        score: f64,
-        checkpoint: &[u8],
-    ) -> RunControl {
+    fn iteration(&mut self, iteration: &Iteration<'_>, checkpoint: &[u8]) -> RunControl {
+        let Iteration { number, layout, evaluation, score, .. } = *iteration;
         let metrics = experiment::headline_metrics(evaluation, score, self.satellite);
         self.last_fraction = Some(Instant::now());
-        let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }));
+        let (fields, attachments) = layout::detail(self.satellite, layout, evaluation);
+        let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }))
+            .with_detail(fields, attachments);
         let progress =
             self.progress_event(number, 100.0 * f64::from(number) / f64::from(self.max_iterations));
         self.commit(vec![complete, progress], Some(checkpoint))

@@ -19,6 +19,8 @@ pub mod wishes;
 mod intake;
 /// Where a task becomes an experiment.
 mod jobs;
+/// What of a layout goes out with its iteration.
+mod layout;
 /// Which files a client may name.
 mod paths;
 
@@ -41,8 +43,6 @@ mod stream;
 mod place;
 /// The Socket.IO door.
 mod socket;
-/// Socket.IO packets.
-mod packet;
 
 pub use config::Settings;
 pub use run::{Error, check, run};

@@ -7,8 +7,12 @@
 mod request;
 /// Everything one connection follows.
 mod reader;
+/// The answer to a subscription.
+mod answer;
 /// How far it got with each task.
 mod cursor;
+/// What follows all tasks.
+mod many;
 /// How far it heard tasks that it does not follow at the moment.
 mod heard;
 /// What it hands to its door.
@@ -30,9 +34,11 @@ mod log;
 #[cfg(test)]
 mod tests;
 
+pub use answer::Answer;
 pub use delivery::{Delivery, Item, Room};
 pub use hub::{Hub, RingLimits};
 pub use log::TaskLog;
-pub use reader::{Answer, Reader};
+pub use reader::Reader;
 pub use request::{EVERY_TASK, Kinds, Refusal, Request, Wishes};
+pub(crate) use update::NAMESPACE;
 pub use update::{Update, Variant};

@@ -5,6 +5,8 @@
 pub(crate) mod boms;
 /// `/docs`, `/api/openapi.json`
 pub(crate) mod docs;
+/// `/api/tasks/{id}/events`
+pub(crate) mod events;
 /// `/api/experiments`
 pub(crate) mod experiments;
 /// `/api/health`
@@ -18,12 +20,12 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use realtime::engine::Server;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::guard::{self, Guard};
 use crate::problem::{self, ApiError};
-use crate::socket;
 use crate::state::AppState;
 use crate::stream;
 
@@ -34,7 +36,7 @@ pub(crate) fn api() -> Router<AppState> {
         .route("/api/tasks", get(tasks::list).post(tasks::create))
         .route("/api/tasks/{id}", get(tasks::get).delete(tasks::later))
         .route("/api/tasks/{id}/result", get(tasks::result))
-        .route("/api/tasks/{id}/events", get(tasks::events))
+        .route("/api/tasks/{id}/events", get(events::events))
         .route("/api/tasks/{id}/iterations/{number}", get(tasks::iteration))
         .route("/api/tasks/{id}/visualizations/{filename}", get(tasks::visualization))
         .route("/api/tasks/{id}/files/{name}", get(tasks::file))
@@ -50,9 +52,8 @@ pub(crate) fn api() -> Router<AppState> {
 }
 
 /// The whole server as one service.
-pub(crate) fn router(state: AppState) -> Router {
+pub(crate) fn router(state: AppState, door: Server) -> Router {
     let guard = Guard::new(state.settings());
-    let door = socket::door(state.clone());
     api()
         .route("/docs", get(docs::page))
         .route("/docs/style.css", get(docs::style))

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::jobs;
 use crate::paths::Paths;
 use crate::routes;
+use crate::socket;
 use crate::state::AppState;
 
 /// The store in the data directory.
@@ -76,6 +77,7 @@ pub async fn run(
         lease: LEASE,
         max_attempts: MAX_ATTEMPTS,
         max_queued: settings.limits.queued_tasks,
+        retention: settings.events.retention(),
         ..EngineSettings::sqlite(&paths.data_dir().join(STORE))
     };
     let engine = Engine::open(engine_settings, job).await?;
@@ -85,7 +87,8 @@ pub async fn run(
     let draining = CancellationToken::new();
     let state = AppState::new(engine.clone(), settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
-    let router = routes::router(state.clone());
+    let door = socket::door(&state);
+    let router = routes::router(state.clone(), door.clone());
     let head_timeout = state.settings().limits.head_timeout();
     let serve = accept::serve(listener.tap_io(tune), router, head_timeout, stop_accepting.clone());
     let mut serve = std::pin::pin!(serve);
@@ -101,6 +104,7 @@ pub async fn run(
                 engine.shutdown(grace).await;
                 stop_accepting.cancel();
                 draining.cancel();
+                door.shutdown(LAST_ANSWERS).await;
                 let mut connections = state.connections().subscribe();
                 let ended = connections.wait_for(|count| *count == 0);
                 let _ = tokio::time::timeout(LAST_ANSWERS, ended).await;

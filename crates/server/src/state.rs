@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::live::{Hub, RingLimits};
+use crate::live::Hub;
 use crate::paths::Paths;
 
 /// Shared by all handlers; cheap to clone.
@@ -26,7 +26,7 @@ struct Inner {
 impl AppState {
     /// Also begins to bring what the engine's log announces to the hub.
     pub(crate) fn new(engine: Engine, settings: Settings, paths: Paths, draining: CancellationToken) -> Self {
-        let hub = Hub::new(Arc::new(engine.clone()), RingLimits::default(), settings.legacy_broadcast);
+        let hub = Hub::new(Arc::new(engine.clone()), settings.events.ring_limits(), settings.legacy_broadcast);
         tokio::spawn(hub.pump(engine.watch()));
         let connections = watch::Sender::new(0);
         AppState(Arc::new(Inner { engine, hub, settings, paths, draining, connections }))

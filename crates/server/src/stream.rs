@@ -15,7 +15,6 @@ mod format;
 mod heartbeat;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -35,8 +34,6 @@ use self::outbox::MAX_CREDIT;
 const CREDIT: u32 = 256;
 /// Commands are short.
 const MAX_MESSAGE: usize = 64 << 10;
-/// A client that takes no byte for this long is gone.
-const STALL: Duration = Duration::from_secs(20);
 
 /// Opens the WebSocket, or says why not.
 pub(crate) async fn door(
@@ -56,9 +53,10 @@ pub(crate) async fn door(
     let credit = query_number(&query, "credit", 0..=u64::from(MAX_CREDIT))?;
     let credit = credit.and_then(|credit| u32::try_from(credit).ok()).unwrap_or(CREDIT);
     let place = Place::take(&state);
-    let limit = state.settings().limits.connections;
-    if place.number() > limit {
-        return Err(ApiError::too_many_connections(limit));
+    let (most, write_timeout) =
+        (state.settings().limits.connections, state.settings().limits.write_timeout());
+    if place.number() > most {
+        return Err(ApiError::too_many_connections(most));
     }
     let format = accepted.subprotocol.and_then(Format::of).expect("one of the two was required");
     let upgrading = hyper::upgrade::on(&mut request);
@@ -68,7 +66,7 @@ pub(crate) async fn door(
         match upgrading.await {
             Ok(upgraded) => {
                 let limits = Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
-                let connection = Connection::new(upgraded, &accepted, limits, STALL);
+                let connection = Connection::new(upgraded, &accepted, limits, write_timeout);
                 converse(connection, format, credit, state).await;
             }
             Err(error) => tracing::debug!("upgrade to the stream: {error}"),

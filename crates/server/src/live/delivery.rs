@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use realtime::socketio::{EncodeError, Event};
 use serde_json::Value;
 
 use super::update::{Update, Variant};
@@ -31,6 +32,11 @@ impl Delivery {
     /// The `task_update` as JSON, without a layout.
     pub fn json(&self) -> Bytes {
         self.update.json(self.variant)
+    }
+
+    /// The `task_update` for Socket.IO, with the layout when that is wanted.
+    pub fn event(&self) -> Result<Event, EncodeError> {
+        self.update.packet(self.variant, self.layout)
     }
 }
 

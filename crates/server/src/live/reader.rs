@@ -12,15 +12,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use serde_json::{Value, json};
-use tasks::{EventKind, Task};
+use tasks::EventKind;
 
+use super::answer::{Answer, Start, ring_from, subscribed, subscribed_to_every_task};
 use super::cursor::{Cursor, Next};
 use super::delivery::{Batch, Delivery, Item, Room};
-use super::heard::Heard;
 use super::hub::{Hub, STORE_RETRY};
+use super::many::{Many, Place};
 use super::request::{EVERY_TASK, Refusal, Request, Wishes};
-use super::signal::{Follower, Signal};
-use super::topic::Topic;
+use super::signal::Signal;
 use super::update::{Update, Variant, snapshot};
 
 /// Events read from the log at once.
@@ -42,39 +42,6 @@ pub struct Reader {
     /// Taken from the signal, not yet in the queue.
     news: Vec<u32>,
     many: Option<Box<Many>>,
-}
-
-/// What follows all tasks.
-#[derive(Default)]
-struct Many {
-    statuses: Option<Place>,
-    everything: Option<Place>,
-    /// How far tasks were heard that have no cursor.
-    heard: Heard,
-}
-
-/// A place in a topic of many tasks.
-struct Place {
-    topic: Arc<Topic>,
-    follower: Arc<Follower>,
-    at: u64,
-}
-
-/// The answer to a request, and what the client is sent right after it.
-#[derive(Debug, PartialEq)]
-pub struct Answer {
-    /// Name of the event that answers.
-    pub event: &'static str,
-    /// Its argument, also the acknowledgement's.
-    pub body: Value,
-    /// `task_update`s that follow at once.
-    pub updates: Vec<Value>,
-}
-
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Answer {
-        Answer { event: "error", body: refusal.body(), updates: Vec::new() }
-    }
 }
 
 impl std::fmt::Debug for Reader {
@@ -319,13 +286,7 @@ impl Reader {
     fn subscribe_to_every_task(&mut self) -> Answer {
         let many = self.many.get_or_insert_default();
         many.statuses.get_or_insert_with(|| Place::join(self.hub.statuses(), &self.signal, STATUSES));
-        let body = json!({
-            "task_id": EVERY_TASK,
-            "message": "Subscribed to the status changes of all tasks",
-            "log_id": self.hub.log().log_id(),
-            "mode": "live",
-        });
-        Answer { event: "subscribed", body, updates: Vec::new() }
+        subscribed_to_every_task(&self.hub)
     }
 
     /// Status changes of tasks whose own subscription does not bring them.
@@ -447,67 +408,5 @@ impl Reader {
         if let Some(many) = self.many.as_mut() {
             many.heard.note(task_id, seq);
         }
-    }
-}
-
-/// Where a subscription starts.
-struct Start {
-    head: u64,
-    ended: bool,
-    /// The task, when the log cannot be resumed where it was asked for.
-    snapshot: Option<Task>,
-}
-
-/// The start as the ring alone knows it, which spares a look into the log.
-fn ring_from(topic: &Topic, after: u64) -> Option<Start> {
-    let ring = topic.ring();
-    let head = ring.head();
-    // A client may know more than was announced: then the log has to say.
-    if after > head || after + 1 < ring.first() {
-        return None;
-    }
-    let ended = ring.newest()?.event().is_terminal();
-    Some(Start { head, ended, snapshot: None })
-}
-
-fn subscribed(task_id: &str, hub: &Hub, mode: &str, at: u64, head: u64) -> Value {
-    json!({
-        "task_id": task_id,
-        "message": format!("Subscribed to task {task_id}"),
-        "head_seq": head,
-        "log_id": hub.log().log_id(),
-        "mode": mode,
-        "from": at + 1,
-        "to": head,
-    })
-}
-
-impl Place {
-    fn join(topic: &Arc<Topic>, signal: &Arc<Signal>, slot: u32) -> Place {
-        let follower = topic.join(signal, slot);
-        let at = topic.ring().head();
-        Place { topic: topic.clone(), follower, at }
-    }
-
-    /// What came since, at most `limit`; `None` when some of it is gone.
-    fn take(&mut self, limit: usize) -> Option<Vec<Arc<Update>>> {
-        self.follower.looks();
-        let ring = self.topic.ring();
-        if self.at >= ring.head() {
-            return Some(Vec::new());
-        }
-        let Some(updates) = ring.after(self.at) else {
-            self.at = ring.head();
-            return None;
-        };
-        let updates: Vec<Arc<Update>> = updates.take(limit).cloned().collect();
-        self.at += updates.len() as u64;
-        Some(updates)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.topic.leave(&self.follower);
     }
 }

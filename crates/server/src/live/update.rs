@@ -1,11 +1,16 @@
 //! One event with the forms in which it goes out, each made once however many
 //! hear it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use realtime::socketio::{self, EncodeError};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tasks::{Event, EventKind, Task};
+
+/// The Socket.IO namespace of all events.
+pub(crate) const NAMESPACE: &str = "/tasks";
 
 /// One event of a task on its way to whoever follows it.
 #[derive(Debug)]
@@ -15,7 +20,16 @@ pub struct Update {
     json: Bytes,
     /// Where the object `data` ends in it, behind its brace.
     data_end: usize,
+    /// For Socket.IO, plain.
+    plain: OnceLock<socketio::Event>,
+    /// For Socket.IO, with the layout.
+    detailed: OnceLock<socketio::Event>,
+    /// For Socket.IO, what was asked for last of all else: subscribers with
+    /// equal wishes ask for equal variants.
+    other: Mutex<Option<Other>>,
 }
+
+type Other = ((Variant, bool), socketio::Event);
 
 /// In what a delivery differs from the plain `task_update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +54,14 @@ impl Update {
             event.seq,
             event.v
         ));
-        Arc::new(Update { event, json: json.into(), data_end })
+        Arc::new(Update {
+            event,
+            json: json.into(),
+            data_end,
+            plain: OnceLock::new(),
+            detailed: OnceLock::new(),
+            other: Mutex::new(None),
+        })
     }
 
     /// The event itself.
@@ -62,8 +83,50 @@ impl Update {
     pub fn size(&self) -> usize {
         let detail = self.event.detail.as_ref();
         let attached = detail.map_or(0, |detail| detail.attachments.iter().map(Bytes::len).sum());
-        // The event beside its text takes about twice as much again.
-        3 * self.json.len() + attached
+        // Beside its text there are the values that it was made of, and its
+        // forms on the wire.
+        6 * self.json.len() + 3 * attached
+    }
+
+    /// The `task_update` for Socket.IO, shared by all who get it; with the
+    /// event's detail when that is wanted.
+    pub fn packet(&self, variant: Variant, detail: bool) -> Result<socketio::Event, EncodeError> {
+        let detail = detail && self.event.detail.is_some();
+        let once = match (detail, variant == Variant::default()) {
+            (false, true) => &self.plain,
+            (true, true) => &self.detailed,
+            _ => {
+                let mut other = self.other.lock().unwrap_or_else(PoisonError::into_inner);
+                return match &*other {
+                    Some((key, packet)) if *key == (variant, detail) => Ok(packet.clone()),
+                    _ => {
+                        let packet = self.encode(variant, detail)?;
+                        *other = Some(((variant, detail), packet.clone()));
+                        Ok(packet)
+                    }
+                };
+            }
+        };
+        match once.get() {
+            Some(packet) => Ok(packet.clone()),
+            None => {
+                let packet = self.encode(variant, detail)?;
+                Ok(once.get_or_init(|| packet).clone())
+            }
+        }
+    }
+
+    fn encode(&self, variant: Variant, detail: bool) -> Result<socketio::Event, EncodeError> {
+        let detail = self.event.detail.as_ref().filter(|_| detail);
+        let members = detail.map(|detail| detail.value.to_string()).unwrap_or_default();
+        let members = members.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+        let text = self.spliced(members, variant);
+        let raw: &RawValue = serde_json::from_slice(&text)?;
+        let mut packet = socketio::Event::named(NAMESPACE, "task_update").argument(raw)?;
+        for attachment in detail.iter().flat_map(|detail| &detail.attachments) {
+            packet = packet.attachment(attachment.clone());
+        }
+        Ok(packet.build())
     }
 
     /// The `task_update` as JSON; the plain one is shared.

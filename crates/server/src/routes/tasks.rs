@@ -25,8 +25,6 @@ type Queries = Query<HashMap<String, String>>;
 const LISTED: u64 = 1000;
 /// Tasks read from the store at once.
 const LIST_PAGE: usize = 100;
-/// Events of one answer at most.
-const EVENTS: u64 = 1000;
 
 /// `POST /api/tasks`
 pub(crate) async fn create(
@@ -104,27 +102,6 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Json<Task>, ApiError> {
     Ok(Json(state.engine().cancel(&id).await?))
-}
-
-/// `GET /api/tasks/{id}/events?after=&limit=`
-pub(crate) async fn events(
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    Query(query): Queries,
-) -> Result<Json<Value>, ApiError> {
-    let after = query_number(&query, "after", 0..=u64::from(u32::MAX))?.unwrap_or(0);
-    let limit = query_number(&query, "limit", 1..=EVENTS)?.unwrap_or(EVENTS) as usize;
-    let task = state.engine().task(&id).await?;
-    let events = state.engine().events(&id, after, limit).await?;
-    let next_after = events.last().map_or(after, |event| event.seq);
-    // Events may have been added since the task was read.
-    let head_seq = task.head_seq.max(events.last().map_or(0, |event| event.seq));
-    Ok(Json(json!({
-        "events": events,
-        "head_seq": head_seq,
-        "log_id": state.engine().log_id(),
-        "next_after": next_after,
-    })))
 }
 
 /// `GET /api/tasks/{id}/result`

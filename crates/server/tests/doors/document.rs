@@ -50,7 +50,8 @@ async fn every_documented_route_exists_with_its_methods() {
     }
 }
 
-/// Every route in the source is in the document.
+/// Every route in the source is in the document, except for the native stream,
+/// which protocol/README.md specifies.
 #[test]
 fn every_route_is_documented() {
     let source = include_str!("../../src/routes.rs");
@@ -58,7 +59,7 @@ fn every_route_is_documented() {
     let mut routes = 0;
     for piece in source.split(".route(\"").skip(1) {
         let path = piece.split('"').next().expect("a path");
-        if path.starts_with("/api/") {
+        if path.starts_with("/api/") && path != "/api/stream" {
             assert!(!document["paths"][path].is_null(), "{path} is not in protocol/openapi.json");
             routes += 1;
         }

@@ -201,3 +201,38 @@ async fn legacy_broadcast_tells_everybody_everything_once() {
         assert_eq!(update["seq"], index + 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_longer_kept_comes_as_a_snapshot_and_the_rest_is_replayed() {
+    let server = Server::start_with(|settings, _| settings.events.keep_per_task = 5).await;
+    let id = server.create(&small_task(10)).await;
+    let head = server.finished(&id).await["head_seq"].as_u64().expect("a seq");
+    // The log is trimmed to its length when a server starts.
+    let server = server.restart().await;
+    let path = format!("/api/tasks/{id}/events");
+    let page = loop {
+        let page = server.get(&path).await.json();
+        if page["first_seq"] != 1 {
+            break page;
+        }
+    };
+    assert_eq!((&page["events"][0]["seq"], &page["head_seq"]), (&page["first_seq"], &json!(head)));
+    for after in [0, 1] {
+        let mut client = Client::connect(&server).await;
+        let answer = client.subscribe_with(json!({"task_id": id, "after_seq": after})).await;
+        assert_eq!((&answer["mode"], &answer["to"]), (&json!("snapshot"), &json!(head)));
+        assert_eq!(client.update().await["event_type"], "snapshot");
+        assert!(is_final(&client.update().await));
+        client.heard_nothing().await;
+    }
+    let mut client = Client::connect(&server).await;
+    let answer = client.subscribe_with(json!({"task_id": id, "after_seq": head - 5})).await;
+    assert_eq!(answer["mode"], "replayed");
+    let seqs: Vec<u64> = client
+        .updates_to_the_end()
+        .await
+        .iter()
+        .map(|update| update["seq"].as_u64().expect("a seq"))
+        .collect();
+    assert_eq!(seqs, (head - 4..=head).collect::<Vec<_>>());
+}

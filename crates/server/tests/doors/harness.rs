@@ -268,6 +268,15 @@ impl Client {
         }
     }
 
+    /// The binary message that belongs to the packet before it.
+    pub(crate) async fn attachment(&mut self) -> Vec<u8> {
+        let message = soon("attachment", self.socket.next()).await.expect("still open").expect("a frame");
+        match message {
+            Message::Binary(bytes) => bytes.to_vec(),
+            other => panic!("an attachment, not {other:?}"),
+        }
+    }
+
     /// The next event in `/tasks`.
     pub(crate) async fn event(&mut self) -> (String, Value) {
         let packet = self.next().await;

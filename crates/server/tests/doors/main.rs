@@ -5,10 +5,13 @@ mod harness;
 
 mod document;
 mod follow;
+mod options;
 mod page;
 mod refuse;
 mod rest;
 mod run;
 mod slow;
 mod socket;
+mod sse;
+mod storm;
 mod stream;

@@ -1,5 +1,7 @@
 //! The native stream in both subprotocols: order, credit, refusals, compression.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use realtime::socketio::{PacketLimits, msgpack};
@@ -57,9 +59,15 @@ impl Stream {
 
     /// The next message of the server.
     async fn message(&mut self) -> Value {
+        self.message_with_attachments().await.0
+    }
+
+    async fn message_with_attachments(&mut self) -> (Value, Vec<Bytes>) {
         let message = soon("message", self.socket.next()).await.expect("still open").expect("a frame");
         match message {
-            Message::Text(text) if self.subprotocol == JSON => serde_json::from_str(&text).expect("JSON"),
+            Message::Text(text) if self.subprotocol == JSON => {
+                (serde_json::from_str(&text).expect("JSON"), Vec::new())
+            }
             Message::Binary(bytes) if self.subprotocol == MSGPACK => {
                 msgpack::decode_value(&bytes, &PacketLimits::default()).expect("msgpack")
             }
@@ -261,6 +269,34 @@ async fn wishes_hold_as_with_socket_io() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn layouts_come_with_their_field_in_both_subprotocols() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(2)).await;
+    server.finished(&id).await;
+    let request = json!({"task_id": id, "layout": true, "events": ["iteration_complete"]});
+    let mut fields = Vec::new();
+    for subprotocol in [JSON, MSGPACK] {
+        let mut stream = Stream::connect(&server, subprotocol, "?credit=1").await;
+        stream.subscribe(request.clone()).await;
+        let (message, attachments) = stream.message_with_attachments().await;
+        let layout = &message["updates"][0]["data"]["layout"];
+        assert_eq!(layout["components"].as_array().map(Vec::len), Some(2), "{message}");
+        let mesh = layout["panels"]["mesh"].as_u64().expect("a mesh");
+        let field = match layout["panels"]["temperatures"].as_str() {
+            Some(base64) => Bytes::from(STANDARD.decode(base64).expect("base64")),
+            None => attachments[0].clone(),
+        };
+        assert_eq!(field.len() as u64, 6 * mesh * mesh * 4);
+        for temp in field.chunks(4) {
+            let temp_c = f32::from_le_bytes(temp.try_into().expect("four bytes"));
+            assert!((-270.0..500.0).contains(&temp_c), "{temp_c} °C");
+        }
+        fields.push(field);
+    }
+    assert_eq!(fields[0], fields[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_malformed_message_is_answered_and_the_stream_goes_on() {
     let server = Server::start().await;
     let long = "x".repeat(300);
@@ -300,6 +336,22 @@ async fn every_malformed_message_is_answered_and_the_stream_goes_on() {
         assert_eq!(pong, Message::Pong(Bytes::from_static(b"there?")));
         stream.heard_nothing().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_is_cut_off_and_others_are_not() {
+    let server = Server::start_with(|settings, _| settings.limits.write_timeout_s = 1).await;
+    let id = server.create(&small_task(3)).await;
+    server.finished(&id).await;
+    let mut good = Stream::connect(&server, JSON, "").await;
+    let mut stalled = Stream::connect(&server, JSON, "?credit=1000000").await;
+    // Asks again and again, and reads no answer. The server stops to read when
+    // it cannot write, and then cuts the connection.
+    let request = json!({"type": "subscribe", "task_id": id}).to_string();
+    let asks = async { while stalled.socket.send(Message::text(request.clone())).await.is_ok() {} };
+    soon("cut", asks).await;
+    good.subscribe(json!({ "task_id": id })).await;
+    good.updates_to_the_end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
