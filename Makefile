@@ -32,7 +32,7 @@ E2E_ENV = MSGALAXY_BIN="$(abspath $(DEV))" MSGALAXY_PYTHON_NEWEST="$(abspath $(V
 
 WEB_SOURCES := $(shell find web clients/js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
-.PHONY: help run build test test-rust test-web test-python test-e2e test-browser soak storm clean program dev-program \
+.PHONY: help run build test test-rust test-web test-python test-e2e test-rust-client test-browser soak storm clean program dev-program \
 	bench-realtime check-bench
 
 help: ## Say what can be made
@@ -66,6 +66,10 @@ test-python: $(STAMPS)/python ## Lints, types and tests of the Python client
 
 test-e2e: $(STAMPS)/python $(STAMPS)/python-newest $(STAMPS)/node dev-program ## The real server with real clients
 	cd e2e/python && $(E2E_ENV) $(abspath $(VENV))/bin/pytest
+
+test-rust-client: dev-program ## rust_socketio, a third family of clients (130 crates of its own, so not in make test)
+	cargo run --quiet --locked --manifest-path e2e/rust/Cargo.toml --target-dir build/e2e-rust -- \
+		"$(abspath $(CARGO_TARGET_DIR))/debug/examples/socketio_conformance"
 
 test-browser: $(STAMPS)/system $(STAMPS)/browser dev-program ## The page in Chromium
 	cd e2e/browser && $(E2E_ENV) npm test --silent
