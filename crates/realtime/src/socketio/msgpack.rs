@@ -113,12 +113,12 @@ impl Fields {
     }
 }
 
-/// Reads a message that is one value and no packet, for other protocols. Binary data in it is refused.
-pub fn decode_value(message: &Bytes, limits: &PacketLimits) -> Result<Value, Reason> {
-    let limits = PacketLimits { attachments: 0, ..*limits };
-    let mut reader = Reader::new(message, 0, &limits);
+/// Reads a message that is one value and no packet, for other protocols. Binary data in it becomes attachments.
+pub fn decode_value(message: &Bytes, limits: &PacketLimits) -> Result<(Value, Vec<Bytes>), Reason> {
+    let mut reader = Reader::new(message, 0, limits);
     let value = reader.value(0)?;
-    reader.end().map(|()| value)
+    reader.end()?;
+    Ok((value, reader.into_attachments()))
 }
 
 /// Writes one value behind what is there. Placeholders in it become the attachments they point at.

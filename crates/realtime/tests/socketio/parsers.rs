@@ -330,14 +330,17 @@ fn a_msgpack_message_may_be_a_value_alone() {
     let mut message = Vec::new();
     msgpack::encode_value(&mut message, &value, &[]);
     let limits = PacketLimits::default();
-    assert_eq!(msgpack::decode_value(&message.clone().into(), &limits), Ok(value));
+    assert_eq!(msgpack::decode_value(&message.clone().into(), &limits), Ok((value, vec![])));
     message.push(0xc0);
     assert!(msgpack::decode_value(&message.into(), &limits).is_err(), "something follows");
 
     let mut binary = b"before".to_vec();
-    let data = json!({"field": {"_placeholder": true, "num": 0}});
-    msgpack::encode_value(&mut binary, &data, &[Bytes::from_static(&[1, 2])]);
+    let data = json!({"field": placeholder(0)});
+    let attachments = vec![Bytes::from_static(&[1, 2])];
+    msgpack::encode_value(&mut binary, &data, &attachments);
     assert_eq!(binary, *b"before\x81\xa5field\xc4\x02\x01\x02");
-    let refused = msgpack::decode_value(&Bytes::copy_from_slice(&binary[6..]), &limits);
+    let binary = Bytes::copy_from_slice(&binary[6..]);
+    assert_eq!(msgpack::decode_value(&binary, &limits), Ok((data, attachments)));
+    let refused = msgpack::decode_value(&binary, &PacketLimits { attachments: 0, ..limits });
     assert!(refused.is_err(), "{refused:?}");
 }
