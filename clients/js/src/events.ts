@@ -62,7 +62,17 @@ export interface Vector {
 
 /** What a live view draws of one iteration: mm, degrees, °C, as in {@link DesignState}. */
 export interface LiveLayout {
-  components: { id: string; position: Vector; rotation: Vector; temperature: number | null }[];
+  components: {
+    id: string;
+    panel: string;
+    /** Minimum corner of the rotated box, from the envelope's center. */
+    position: Vector;
+    center: Vector;
+    /** Before rotation. */
+    dimensions: Vector;
+    rotation: Vector;
+    temperature: number | null;
+  }[];
   panels: {
     /** Cells per panel edge, n. */
     mesh: number;
