@@ -4,9 +4,9 @@
 //!
 //! Listens on the port in the environment variable `PORT` (3000; 0 is any that
 //! is free) and says so. Compresses when `DEFLATE` is set. `PING_INTERVAL`,
-//! `PING_TIMEOUT` and `CONNECT_TIMEOUT` are in milliseconds; the suite needs the defaults here. For
-//! tests with real clients, `ask` has the server ask the client in turn, and
-//! `count` sends events numbered up to a number.
+//! `PING_TIMEOUT` and `CONNECT_TIMEOUT` are in milliseconds; the suite needs the
+//! defaults here. For tests with real clients, `ask` has the server ask the
+//! client in turn, and `count` sends events numbered up to a number.
 
 use std::error::Error;
 use std::io::Write;
@@ -22,7 +22,9 @@ use realtime::socketio::{self, Connect, Connection, Event, Incoming, IncomingEve
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-#[tokio::main]
+// One thread, as the reference has: the suite sends requests over several
+// connections and expects them to be handled in that order.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let engine_config = realtime::Config {
         ping_interval: Duration::from_millis(number("PING_INTERVAL", 300)?),

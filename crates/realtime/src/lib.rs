@@ -1,14 +1,12 @@
-//! Engine.IO v4 and Socket.IO v5 for servers on hyper and axum.
-//!
-//! Read in this order.
+#![doc = include_str!("../README.md")]
 
 /// RFC 6455 and RFC 7692, the server's side.
 pub mod websocket;
-
-/// Namespaces, events and acknowledgements.
-pub mod socketio;
 /// Engine.IO v4: ordered messages over polling or WebSocket.
 pub mod engine;
+/// Socket.IO v5: namespaces, events, acknowledgements and rooms.
+pub mod socketio;
+
 /// Values and limits.
 pub mod config;
 /// What a server tells about itself.

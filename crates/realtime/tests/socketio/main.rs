@@ -20,3 +20,9 @@ mod acks;
 mod rooms;
 /// What is malformed, too much or too late.
 mod limits;
+
+#[test]
+fn the_readme_shows_the_example_that_is_there() {
+    let (_, example) = include_str!("../../examples/chat.rs").split_once("\n\n").unwrap();
+    assert!(include_str!("../../README.md").contains(example));
+}
