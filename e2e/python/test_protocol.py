@@ -118,6 +118,7 @@ class Talk:
     def __init__(self, server: Server) -> None:
         url = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
         self.socket = websocket.create_connection(url, timeout=PATIENCE_S)
+        self.attachments: list[str | bytes] = []
         assert self.packet().startswith("0{")
         self.socket.send("40/tasks,")
         assert self.packet().startswith("40/tasks,{")
@@ -133,8 +134,10 @@ class Talk:
 
     def next(self) -> tuple[str, Any]:
         packet = self.packet()
-        assert packet.startswith("42/tasks,"), packet
-        name, body = json.loads(packet.removeprefix("42/tasks,"))
+        assert packet.startswith(("42/tasks,", "451-/tasks,")), packet
+        if packet.startswith("45"):
+            self.attachments.append(self.socket.recv())
+        name, body = json.loads(packet[packet.index(",") + 1 :])
         assert faults(name, body) == [], body
         return name, body
 
@@ -205,6 +208,69 @@ def test_a_refusal_is_told_as_described(talk: Talk, name: str, body: Any, code: 
     talk.say(name, body)
     event, answer = talk.next()
     assert (event, answer["code"]) == ("error", code)
+
+
+def server_sent(text: str) -> list[tuple[str | None, str, Any]]:
+    """Id, name and payload of each event of a stream."""
+    told: list[tuple[str | None, str, Any]] = []
+    for block in text.split("\n\n"):
+        fields = dict(
+            line.split(": ", 1) for line in block.splitlines() if not line.startswith(":")
+        )
+        if "data" in fields:
+            told.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
+    return told
+
+
+def test_server_sent_events_are_as_described(api: APIClient) -> None:
+    task = api.run_optimization(BOM, 2, poll_interval=0.1, timeout=PATIENCE_S)
+    url = f"{api.base_url}/api/tasks/{task['id']}/events"
+    log = api.events(task["id"])["events"]
+    for headers, expected in (({}, log), ({"Last-Event-ID": "3"}, log[3:])):
+        answer = api.session.get(
+            url, headers={"Accept": "text/event-stream", **headers}, timeout=60
+        )
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        (no_id, subscribed, confirmation), *updates = server_sent(answer.content.decode())
+        assert (no_id, subscribed) == (None, "subscribed")
+        assert faults("subscribed", confirmation) == []
+        assert [payload for _, _, payload in updates] == expected
+        for number, name, payload in updates:
+            assert (number, name) == (str(payload["seq"]), "task_update")
+            assert faults(name, payload) == []
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(len(log))}
+    assert api.session.get(url, headers=headers, timeout=60).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"events": ["iteration_complete", "status_change"]},
+        {"coalesce": True},
+        {"layout": False, "after_seq": None, "log_id": None},
+    ],
+    ids=json.dumps,
+)
+def test_what_options_add_is_as_described(
+    talk: Talk, api: APIClient, options: dict[str, Any]
+) -> None:
+    task = api.run_optimization(BOM, 3, poll_interval=0.1, timeout=PATIENCE_S)
+    subscribe(talk, task_id=task["id"], **options)
+    updates = talk.until_ended()
+    if "layout" not in options:
+        assert [update["prev_seq"] for update in updates[1:]] == [u["seq"] for u in updates[:-1]]
+
+
+def test_a_layout_is_as_described(talk: Talk, api: APIClient) -> None:
+    task = api.run_optimization(BOM, 2, poll_interval=0.1, timeout=PATIENCE_S)
+    subscribe(talk, task_id=task["id"], layout=True)
+    layouts = [u["data"]["layout"] for u in talk.until_ended() if "layout" in u["data"]]
+    assert len(layouts) == 2
+    for layout in layouts:
+        panels = layout["panels"]
+        assert panels["temperatures"] == {"_placeholder": True, "num": 0}
+        assert len(talk.attachments.pop(0)) == 4 * 6 * panels["mesh"] ** 2
+    assert talk.attachments == []
 
 
 def test_unsubscribing_is_told_as_described(talk: Talk) -> None:
