@@ -11,6 +11,8 @@ mod command;
 mod outbox;
 /// How messages are written in either subprotocol.
 mod format;
+/// What many clients get, written once.
+mod frames;
 /// Whether the client is still there.
 mod heartbeat;
 
@@ -25,6 +27,8 @@ use crate::place::Place;
 use crate::problem::ApiError;
 use crate::request::query_number;
 use crate::state::AppState;
+
+pub(crate) use self::frames::Frames;
 
 use self::conversation::converse;
 use self::format::Format;

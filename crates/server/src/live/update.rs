@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tasks::{Event, EventKind, Task};
 
+use crate::stream::Frames;
+
 /// The Socket.IO namespace of all events.
 pub(crate) const NAMESPACE: &str = "/tasks";
 
@@ -27,6 +29,8 @@ pub struct Update {
     /// For Socket.IO, what was asked for last of all else: subscribers with
     /// equal wishes ask for equal variants.
     other: Mutex<Option<Other>>,
+    /// For the native stream, alone in a message.
+    stream_frames: Frames,
 }
 
 type Other = ((Variant, bool), socketio::Event);
@@ -61,7 +65,13 @@ impl Update {
             plain: OnceLock::new(),
             detailed: OnceLock::new(),
             other: Mutex::new(None),
+            stream_frames: Frames::default(),
         })
+    }
+
+    /// Its frames on the native stream.
+    pub(crate) fn stream_frames(&self) -> &Frames {
+        &self.stream_frames
     }
 
     /// The event itself.

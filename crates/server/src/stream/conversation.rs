@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::MAX_MESSAGE;
 use super::command::{Action, Command, malformed};
-use super::format::Format;
+use super::format::{Format, Outgoing};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::Outbox;
 use crate::live::{Answer, Reader, Room};
@@ -70,8 +70,20 @@ struct Conversation {
 impl Conversation {
     async fn run(&mut self) -> Ending {
         loop {
-            for message in self.outbox.take() {
-                self.connection.queue_message(self.format.opcode(), &message, DEFAULT_THRESHOLD_BYTES);
+            for outgoing in self.outbox.take() {
+                match outgoing {
+                    Outgoing::Message(message) => {
+                        self.connection.queue_message(
+                            self.format.opcode(),
+                            &message,
+                            DEFAULT_THRESHOLD_BYTES,
+                        );
+                    }
+                    Outgoing::Alone(delivery) => {
+                        let window = self.connection.deflate().map(|deflate| deflate.window);
+                        self.connection.queue(self.format.frame_alone(&delivery, window));
+                    }
+                }
             }
             if self.connection.has_queued() && self.connection.flush().await.is_err() {
                 return Ending::Gone;

@@ -5,10 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use realtime::socketio::{PacketLimits, Placeholder, msgpack};
-use realtime::websocket::{Message, Opcode};
+use realtime::websocket::{Message, Opcode, Window};
 use serde_json::{Map, Value, json};
 
-use crate::live::Delivery;
+use crate::live::{Delivery, Variant};
 
 /// What the subprotocol stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,35 @@ impl Format {
         }
     }
 
+    /// The frame of a message that holds this update alone, shared by all who
+    /// get the plain one.
+    pub(super) fn frame_alone(self, delivery: &Delivery, window: Option<Window>) -> Bytes {
+        let layout = delivery.layout && delivery.update.event().detail.is_some();
+        delivery.update.stream_frames().frame(self, layout, window, || {
+            let mut updates = Vec::new();
+            self.write_delivery(&mut updates, delivery);
+            self.updates_message(1, &updates)
+        })
+    }
+
+    /// The message around updates that are written already.
+    fn updates_message(self, count: u32, updates: &[u8]) -> Vec<u8> {
+        match self {
+            Format::Json => [br#"{"type":"updates","updates":["#, updates, b"]}"].concat(),
+            Format::Msgpack => {
+                // A map of two; the list comes last and gets its length here.
+                let mut message = vec![0x82];
+                for text in ["type", "updates", "updates"] {
+                    msgpack::encode_value(&mut message, &text.into(), &[]);
+                }
+                message.push(0xdd);
+                message.extend_from_slice(&count.to_be_bytes());
+                message.extend_from_slice(updates);
+                message
+            }
+        }
+    }
+
     fn write_delivery(self, out: &mut Vec<u8>, delivery: &Delivery) {
         let event = delivery.update.event();
         let detail = event.detail.as_ref().filter(|_| delivery.layout);
@@ -109,34 +138,54 @@ impl Format {
     }
 }
 
+/// What goes out as one message.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    /// Written for this client.
+    Message(Vec<u8>),
+    /// One plain update alone: [`Format::frame_alone`].
+    Alone(Delivery),
+}
+
 /// Updates on their way into one message `{type: "updates", updates: [...]}`.
 pub(super) struct Batch {
     format: Format,
     count: u32,
     updates: Vec<u8>,
+    /// The only one so far, not yet written: others may get the same.
+    alone: Option<Delivery>,
 }
 
 impl Batch {
     pub(super) fn new(format: Format) -> Batch {
-        Batch { format, count: 0, updates: Vec::new() }
+        Batch { format, count: 0, updates: Vec::new(), alone: None }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.updates.len()
     }
 
-    pub(super) fn push(&mut self, delivery: &Delivery) {
-        self.separate();
-        self.format.write_delivery(&mut self.updates, delivery);
+    pub(super) fn push(&mut self, delivery: Delivery) {
+        if self.count == 0 && delivery.variant == Variant::default() {
+            self.count = 1;
+            self.alone = Some(delivery);
+            return;
+        }
+        self.begin();
+        self.format.write_delivery(&mut self.updates, &delivery);
     }
 
     /// A `task_update` that is no event.
     pub(super) fn push_value(&mut self, update: &Value) {
-        self.separate();
+        self.begin();
         self.format.write(&mut self.updates, update, &[]);
     }
 
-    fn separate(&mut self) {
+    /// One more follows.
+    fn begin(&mut self) {
+        if let Some(first) = self.alone.take() {
+            self.format.write_delivery(&mut self.updates, &first);
+        }
         if self.count > 0 && self.format == Format::Json {
             self.updates.push(b',');
         }
@@ -144,26 +193,12 @@ impl Batch {
     }
 
     /// The message, if there is anything in it; the batch is empty then.
-    pub(super) fn finish(&mut self) -> Option<Vec<u8>> {
-        if self.count == 0 {
-            return None;
+    pub(super) fn finish(&mut self) -> Option<Outgoing> {
+        let (count, updates) = (std::mem::take(&mut self.count), std::mem::take(&mut self.updates));
+        if let Some(alone) = self.alone.take() {
+            return Some(Outgoing::Alone(alone));
         }
-        let updates = std::mem::take(&mut self.updates);
-        let count = std::mem::take(&mut self.count);
-        Some(match self.format {
-            Format::Json => [br#"{"type":"updates","updates":["#, &updates[..], b"]}"].concat(),
-            Format::Msgpack => {
-                // A map of two; the list comes last and gets its length here.
-                let mut message = vec![0x82];
-                for text in ["type", "updates", "updates"] {
-                    msgpack::encode_value(&mut message, &text.into(), &[]);
-                }
-                message.push(0xdd);
-                message.extend_from_slice(&count.to_be_bytes());
-                message.extend_from_slice(&updates);
-                message
-            }
-        })
+        (count > 0).then(|| Outgoing::Message(self.format.updates_message(count, &updates)))
     }
 }
 
@@ -183,10 +218,11 @@ fn put_base64(value: &mut Value, attachments: &[Bytes]) {
 mod tests {
     use std::sync::Arc;
 
+    use realtime::websocket::deflate;
     use tasks::{Event, EventDetail, EventKind};
 
     use super::*;
-    use crate::live::{Update, Variant};
+    use crate::live::Update;
 
     fn delivery(layout: bool, variant: Variant) -> Delivery {
         let detail = EventDetail {
@@ -205,16 +241,55 @@ mod tests {
         Delivery { update: Update::new(Arc::new(event)), variant, layout }
     }
 
-    /// Both formats of one batch, as values; msgpack's binary data as given.
+    /// Both formats of one batch, as a value and as bytes.
     fn both(deliveries: &[Delivery]) -> (Value, Vec<u8>) {
         let [json, msgpack] = [Format::Json, Format::Msgpack].map(|format| {
             let mut batch = Batch::new(format);
-            deliveries.iter().for_each(|delivery| batch.push(delivery));
-            let message = batch.finish().expect("a message");
-            assert_eq!(batch.finish(), None);
+            deliveries.iter().for_each(|delivery| batch.push(delivery.clone()));
+            let message = match batch.finish().expect("a message") {
+                Outgoing::Message(message) => message,
+                Outgoing::Alone(delivery) => payload(&format.frame_alone(&delivery, None)),
+            };
+            assert!(batch.finish().is_none());
             message
         });
         (serde_json::from_slice(&json).expect("JSON"), msgpack)
+    }
+
+    /// What a frame of less than 64 KiB carries.
+    fn payload(frame: &[u8]) -> Vec<u8> {
+        frame[if frame[1] == 126 { 4 } else { 2 }..].to_vec()
+    }
+
+    #[test]
+    fn an_update_alone_is_written_once_for_all() {
+        for format in [Format::Json, Format::Msgpack] {
+            for layout in [false, true] {
+                let delivery = delivery(layout, Variant::default());
+                let frame = format.frame_alone(&delivery, None);
+                assert_eq!(frame.as_ptr(), format.frame_alone(&delivery.clone(), None).as_ptr());
+                let mut updates = Vec::new();
+                format.write_delivery(&mut updates, &delivery);
+                assert_eq!(payload(&frame), format.updates_message(1, &updates));
+                // Too short to be compressed.
+                assert_eq!(frame.as_ptr(), format.frame_alone(&delivery, Some(Window::Bits15)).as_ptr());
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_update_alone_is_compressed_once_for_all() {
+        let mut event = delivery(false, Variant::default()).update.event().clone();
+        event.data = json!({"text": "卫星".repeat(1000)});
+        let delivery =
+            Delivery { update: Update::new(Arc::new(event)), variant: Variant::default(), layout: false };
+        let plain = payload(&Format::Json.frame_alone(&delivery, None));
+        for window in Window::ALL {
+            let frame = Format::Json.frame_alone(&delivery, Some(window));
+            assert_eq!(frame.as_ptr(), Format::Json.frame_alone(&delivery, Some(window)).as_ptr());
+            assert_eq!(frame[0], 0xc1, "compressed text");
+            assert_eq!(deflate::inflate(&payload(&frame), 1 << 20).expect("inflates"), plain);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::format::{Batch, Format};
+use super::format::{Batch, Format, Outgoing};
 use crate::live::{Delivery, Item};
 
 /// Updates that can be granted at most, at once and together.
@@ -20,7 +20,7 @@ pub(super) struct Outbox {
     credit: u32,
     held: VecDeque<Held>,
     /// Messages ready to go.
-    messages: Vec<Vec<u8>>,
+    messages: Vec<Outgoing>,
 }
 
 enum Held {
@@ -58,7 +58,7 @@ impl Outbox {
 
     /// A message that needs no credit, ahead of all updates.
     pub(super) fn say(&mut self, kind: &str, id: Option<u64>, body: Value) {
-        self.messages.push(self.format.message(kind, id, body));
+        self.messages.push(Outgoing::Message(self.format.message(kind, id, body)));
     }
 
     /// What the subscriptions brought, in order.
@@ -82,7 +82,7 @@ impl Outbox {
     }
 
     /// The messages that may go out now, in order.
-    pub(super) fn take(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn take(&mut self) -> Vec<Outgoing> {
         let mut batch = Batch::new(self.format);
         let mut sent = false;
         while let Some(held) = self.held.pop_front() {
@@ -96,7 +96,7 @@ impl Outbox {
                     self.held.push_front(held);
                     break;
                 }
-                Held::Delivery(delivery) => batch.push(&delivery),
+                Held::Delivery(delivery) => batch.push(delivery),
                 Held::Update(update) => batch.push_value(&update),
             }
             self.credit -= 1;
@@ -125,7 +125,11 @@ mod tests {
     }
 
     fn taken(outbox: &mut Outbox) -> Vec<Value> {
-        outbox.take().iter().map(|message| serde_json::from_slice(message).expect("JSON")).collect()
+        let read = |outgoing| match outgoing {
+            Outgoing::Message(message) => serde_json::from_slice(&message).expect("JSON"),
+            Outgoing::Alone(delivery) => panic!("{delivery:?} is no event of the log"),
+        };
+        outbox.take().into_iter().map(read).collect()
     }
 
     fn seqs(message: &Value) -> Vec<u64> {

@@ -8,7 +8,7 @@ use realtime::socketio::{PacketLimits, msgpack};
 use realtime::websocket::deflate;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -344,11 +344,19 @@ async fn a_client_that_takes_nothing_is_cut_off_and_others_are_not() {
     let id = server.create(&small_task(3)).await;
     server.finished(&id).await;
     let mut good = Stream::connect(&server, JSON, "").await;
-    let mut stalled = Stream::connect(&server, JSON, "?credit=1000000").await;
-    // Asks again and again, and reads no answer. The server stops to read when
-    // it cannot write, and then cuts the connection.
+    let url = format!("ws://{}/api/stream?credit=1000000", server.address);
+    let mut request = url.into_client_request().expect("a URL");
+    request.headers_mut().insert("sec-websocket-protocol", JSON.parse().expect("a header"));
+    // With so small a buffer the server soon cannot write.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let tcp = socket.connect(server.address).await.expect("a connection");
+    let handshake = soon("handshake", tokio_tungstenite::client_async(request, tcp)).await;
+    let (mut stalled, _) = handshake.expect("a handshake");
+    // Asks again and again and reads no answer. The server reads no more when it
+    // cannot write, and then cuts the connection.
     let request = json!({"type": "subscribe", "task_id": id}).to_string();
-    let asks = async { while stalled.socket.send(Message::text(request.clone())).await.is_ok() {} };
+    let asks = async { while stalled.send(Message::text(request.clone())).await.is_ok() {} };
     soon("cut", asks).await;
     good.subscribe(json!({ "task_id": id })).await;
     good.updates_to_the_end().await;
