@@ -3,9 +3,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
-use hyper::upgrade::{Parts, Upgraded};
+use bytes::{Bytes, BytesMut};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -20,12 +21,11 @@ pub(crate) enum Stream {
 impl Stream {
     /// Takes the connection out of hyper, with what was read ahead.
     pub(crate) fn new(upgraded: Upgraded) -> (Self, BytesMut) {
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(Parts { io, read_buf, .. }) => {
-                let stream = io.into_inner();
+        match bare(upgraded) {
+            Ok((stream, read_ahead)) => {
                 // Small messages leave at once. A socket that cannot do it still works.
                 let _ = stream.set_nodelay(true);
-                (Self::Tcp(stream), BytesMut::from(&read_buf[..]))
+                (Self::Tcp(stream), BytesMut::from(&read_ahead[..]))
             }
             Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), BytesMut::new()),
         }
@@ -91,6 +91,18 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Other(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// The TCP connection under hyper's HTTP/1 server, or under the one that axum
+/// uses, which tells versions of HTTP apart.
+fn bare(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => {
+            let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
+            Ok((parts.io.into_inner(), parts.read_buf))
         }
     }
 }

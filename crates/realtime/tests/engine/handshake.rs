@@ -1,4 +1,5 @@
 use realtime::Config;
+use realtime::engine::Socket;
 use realtime::hooks::HandshakeRefused;
 use serde_json::{Value, json};
 
@@ -91,4 +92,22 @@ async fn one_connection_too_many_is_refused() {
     host.get(&format!("EIO=4&transport=polling&sid={first}")).await;
     host.closed().await;
     host.open_polling().await;
+}
+
+#[tokio::test]
+async fn the_application_knows_the_request_and_the_peer() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let host = Host::start(Config::default(), move |mut socket: Socket| {
+        let request = socket.take_request();
+        assert!(socket.request().is_none());
+        tell.send(request.unwrap()).unwrap();
+        async move { while socket.recv().await.is_some() {} }
+    })
+    .await;
+    let _socket = host.websocket("EIO=4&transport=websocket&room=7").await;
+    let request = told.recv().await.unwrap();
+    assert!(request.uri.query().unwrap().ends_with("room=7"));
+    assert!(request.headers.contains_key("host"));
+    // Nobody told the server: it has the connection itself, not a wrapper of it.
+    assert_eq!(request.peer.unwrap().ip(), host.address.ip());
 }
