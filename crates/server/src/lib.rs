@@ -46,3 +46,9 @@ mod socket;
 
 pub use config::Settings;
 pub use run::{Error, check, run};
+
+/// The Socket.IO door alone, on a hub that the caller feeds: the service for
+/// the path `/socket.io/`.
+pub fn socket_io(hub: live::Hub, limits: &config::Limits) -> realtime::engine::Server {
+    socket::door(hub, limits, tokio::sync::watch::Sender::new(0))
+}

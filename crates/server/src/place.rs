@@ -1,22 +1,22 @@
 //! One connection's share of the connection limit.
 
-use crate::state::AppState;
+use tokio::sync::watch;
 
 /// Counts as a connection until it is dropped.
 pub(crate) struct Place {
-    state: AppState,
+    connections: watch::Sender<usize>,
     number: usize,
 }
 
 impl Place {
-    /// One more connection.
-    pub(crate) fn take(state: &AppState) -> Place {
+    /// One more of `connections`.
+    pub(crate) fn take(connections: &watch::Sender<usize>) -> Place {
         let mut number = 0;
-        state.connections().send_modify(|count| {
+        connections.send_modify(|count| {
             *count += 1;
             number = *count;
         });
-        Place { state: state.clone(), number }
+        Place { connections: connections.clone(), number }
     }
 
     /// How many connections there were with it.
@@ -27,6 +27,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.state.connections().send_modify(|count| *count -= 1);
+        self.connections.send_modify(|count| *count -= 1);
     }
 }

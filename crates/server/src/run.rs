@@ -87,7 +87,7 @@ pub async fn run(
     let draining = CancellationToken::new();
     let state = AppState::new(engine.clone(), settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
-    let door = socket::door(&state);
+    let door = socket::door(state.hub().clone(), &state.settings().limits, state.connections().clone());
     let router = routes::router(state.clone(), door.clone());
     let head_timeout = state.settings().limits.head_timeout();
     let serve = accept::serve(listener.tap_io(tune), router, head_timeout, stop_accepting.clone());

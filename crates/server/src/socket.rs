@@ -14,11 +14,12 @@ use realtime::socketio::{
     Socket,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::live::{Answer, Item, NAMESPACE, Reader, Refusal, Room};
+use crate::config::Limits;
+use crate::live::{Answer, Hub, Item, NAMESPACE, Reader, Refusal, Room};
 use crate::place::Place;
-use crate::state::AppState;
 
 const ROOT: &str = "/";
 
@@ -33,9 +34,16 @@ const OUTGOING_BYTES: usize = 256 << 10;
 /// Updates taken at once.
 const ROOM: Room = Room { updates: 256, bytes: 128 << 10 };
 
-/// Builds the service that answers `/socket.io/`.
-pub(crate) fn door(state: &AppState) -> Server {
-    let limits = &state.settings().limits;
+/// What all connections share.
+struct Door {
+    hub: Hub,
+    limits: Limits,
+    connections: watch::Sender<usize>,
+}
+
+/// Builds the service that answers `/socket.io/`. It counts its connections
+/// among `connections`.
+pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>) -> Server {
     let engine = realtime::Config {
         deflate: Some(DeflateConfig::default()),
         outgoing_bytes: OUTGOING_BYTES,
@@ -44,10 +52,10 @@ pub(crate) fn door(state: &AppState) -> Server {
         ..realtime::Config::default()
     };
     let config = Arc::new(socketio::Config::default());
-    let state = state.clone();
+    let door = Arc::new(Door { hub, limits: limits.clone(), connections });
     Server::new(engine, move |socket| {
-        let state = state.clone();
-        socketio::serve(socket, config.clone(), |connection| converse(connection, state))
+        let door = door.clone();
+        socketio::serve(socket, config.clone(), |connection| converse(connection, door))
     })
 }
 
@@ -61,14 +69,14 @@ impl From<realtime::engine::Closed> for Gone {
 }
 
 /// Serves one connection to its end.
-async fn converse(mut connection: Connection, state: AppState) {
+async fn converse(mut connection: Connection, door: Arc<Door>) {
     drop(connection.take_request());
-    let place = Place::take(&state);
-    if place.number() > state.settings().limits.connections {
+    let place = Place::take(&door.connections);
+    if place.number() > door.limits.connections {
         refuse(connection).await;
         return;
     }
-    let mut session = Session { state, tasks: None };
+    let mut session = Session { door, tasks: None };
     loop {
         let outcome = tokio::select! {
             biased;
@@ -106,7 +114,7 @@ async fn next_items(tasks: &mut Option<(Socket, Reader)>) -> Vec<Item> {
 
 /// What one connection has joined.
 struct Session {
-    state: AppState,
+    door: Arc<Door>,
     tasks: Option<(Socket, Reader)>,
 }
 
@@ -142,10 +150,10 @@ impl Session {
     async fn connect(&mut self, connect: Connect) -> Result<(), Gone> {
         match connect.namespace() {
             NAMESPACE => {
-                let limit = self.state.settings().limits.subscriptions_per_connection;
+                let limit = self.door.limits.subscriptions_per_connection;
                 let socket = connect.accept().await?;
                 emit(&socket, "connected", &json!({ "message": "Connected to task updates" })).await?;
-                self.tasks = Some((socket, Reader::new(self.state.hub(), limit)));
+                self.tasks = Some((socket, Reader::new(&self.door.hub, limit)));
             }
             ROOT => drop(connect.accept().await?),
             _ => connect.refuse(&socketio::Refusal::new("Invalid namespace")).await?,

@@ -56,7 +56,7 @@ pub(crate) async fn door(
     };
     let credit = query_number(&query, "credit", 0..=u64::from(MAX_CREDIT))?;
     let credit = credit.and_then(|credit| u32::try_from(credit).ok()).unwrap_or(CREDIT);
-    let place = Place::take(&state);
+    let place = Place::take(state.connections());
     let (most, write_timeout) =
         (state.settings().limits.connections, state.settings().limits.write_timeout());
     if place.number() > most {

@@ -77,7 +77,7 @@ async fn follow(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let request = subscription(id, query, headers)?;
-    let place = Place::take(&state);
+    let place = Place::take(state.connections());
     let limit = state.settings().limits.connections;
     if place.number() > limit {
         return Err(ApiError::too_many_connections(limit));
