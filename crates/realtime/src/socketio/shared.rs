@@ -97,10 +97,11 @@ impl Shared {
         state.wake_reader(cx);
     }
 
-    /// No more mail will come.
+    /// No more mail will come, and no acknowledgement either.
     pub(super) fn end_mail(&self, cx: &Context<'_>) {
         let mut state = self.state();
         state.ended = true;
+        state.acks = HashMap::new();
         state.wake_reader(cx);
     }
 

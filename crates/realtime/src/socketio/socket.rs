@@ -1,7 +1,8 @@
 //! One client in one namespace.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ struct Inner {
     shared: Arc<Shared>,
     namespace: Box<str>,
     id: SessionId,
+    /// Beside `rooms`, for whoever sends to a room must not wait for who is
+    /// changing rooms, and the other way round.
+    left: AtomicBool,
     /// `None` once the client has left.
     rooms: Mutex<Option<Vec<Membership>>>,
 }
@@ -79,6 +83,7 @@ impl Socket {
             shared,
             namespace: namespace.into(),
             id,
+            left: AtomicBool::new(false),
             rooms: Mutex::new(Some(Vec::new())),
         }))
     }
@@ -100,7 +105,7 @@ impl Socket {
 
     /// Whether the client is still there.
     pub fn is_joined(&self) -> bool {
-        self.rooms().is_some() && !self.0.shared.sender.is_closed()
+        !self.0.left.load(Ordering::Acquire) && !self.0.shared.sender.is_closed()
     }
 
     /// Sends an event with one argument; waits until there is room in the
@@ -196,19 +201,20 @@ impl Socket {
             let (event, socket) = (event.namespace().to_owned(), self.namespace().to_owned());
             return Err(EmitError::OtherNamespace { event, socket });
         }
-        if self.rooms().is_some() {
+        if !self.0.left.load(Ordering::Acquire) {
             return Ok(());
         }
         let closed = self.0.shared.sender.is_closed();
         Err(if closed { EmitError::Closed } else { EmitError::Left(self.namespace().to_owned()) })
     }
 
-    pub(super) fn rooms(&self) -> std::sync::MutexGuard<'_, Option<Vec<Membership>>> {
+    pub(super) fn rooms(&self) -> MutexGuard<'_, Option<Vec<Membership>>> {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The client is gone: it is in no room, and comes into none any more.
     pub(super) fn leave_all_rooms(&self) {
+        self.0.left.store(true, Ordering::Release);
         let memberships = self.rooms().take();
         for membership in memberships.into_iter().flatten() {
             membership.end(self.id());

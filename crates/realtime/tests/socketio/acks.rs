@@ -4,7 +4,7 @@ use bytes::Bytes;
 use realtime::socketio::{AckError, Config, Event, IncomingEvent, Packet, PacketKind, Placeholder};
 use serde_json::{Value, json};
 
-use super::support::{Host, PATIENCE, WAYS, next_event, placeholder};
+use super::support::{Host, PATIENCE, WAYS, next_event, patient, placeholder};
 
 /// Asks the client, and tells how that went. Meanwhile it takes no mail.
 async fn host(timeout: Duration) -> Host {
@@ -78,7 +78,8 @@ async fn whoever_waits_for_a_client_that_leaves_is_told() {
             while let Some(IncomingEvent { socket, .. }) = next_event(&mut connection).await {
                 let tell = tell.clone();
                 tokio::spawn(async move {
-                    let outcome = socket.emit_with_ack("question", &1, PATIENCE).await;
+                    // Longer than the test is patient: it is the leaving that ends it.
+                    let outcome = socket.emit_with_ack("question", &1, 10 * PATIENCE).await;
                     let emitted = socket.emit("late", &1).await;
                     tell.send((outcome.unwrap_err().to_string(), emitted.unwrap_err().to_string())).unwrap();
                 });
@@ -87,12 +88,20 @@ async fn whoever_waits_for_a_client_that_leaves_is_told() {
     })
     .await;
     for way in WAYS {
-        let mut client = host.joined(way, "/").await;
-        client.send(Packet::event("/", "ask me", vec![])).await;
-        assert!(client.packet().await.id.is_some());
-        client.send(Packet::disconnect("/")).await;
-        let (outcome, emitted) = told.recv().await.unwrap();
-        assert_eq!(outcome, "the client left before it acknowledged", "{way:?}");
-        assert_eq!(emitted, "the client has left the namespace /");
+        for hangs_up in [false, true] {
+            let mut client = host.joined(way, "/").await;
+            client.send(Packet::event("/", "ask me", vec![])).await;
+            assert!(client.packet().await.id.is_some());
+            let after = if hangs_up {
+                client.hang_up().await;
+                "the connection is closed"
+            } else {
+                client.send(Packet::disconnect("/")).await;
+                "the client has left the namespace /"
+            };
+            let (outcome, emitted) = patient(told.recv()).await.unwrap();
+            assert_eq!(outcome, "the client left before it acknowledged", "{way:?}");
+            assert_eq!(emitted, after);
+        }
     }
 }

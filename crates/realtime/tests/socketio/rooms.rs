@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use realtime::socketio::{Config, Connection, Event, IncomingEvent, Packet, Parser, Rooms};
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 
 use super::support::{Host, Transport, WAYS, next_event, numbers, patient};
@@ -183,4 +184,40 @@ async fn a_volatile_event_for_a_room_goes_to_those_who_have_room() {
         client.send(asks("leave", "a")).await;
         assert_eq!(client.packet().await, changed(true));
     }
+}
+
+#[tokio::test]
+async fn members_may_come_and_go_while_events_are_sent() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let host = Host::start(Config::default(), move |mut connection| {
+        let tell = tell.clone();
+        async move {
+            while let Some(event) = next_event(&mut connection).await {
+                tell.send(event.socket).unwrap();
+            }
+        }
+    })
+    .await;
+    let mut client = host.joined((Transport::WebSocket, Parser::Default), "/").await;
+    client.send(Packet::event("/", "here I am", vec![])).await;
+    let socket = told.recv().await.unwrap();
+    let rooms = Rooms::new();
+    let sending = tokio::task::spawn_blocking({
+        let rooms = rooms.clone();
+        move || {
+            let event = Event::new("/", "news", &1).unwrap();
+            (0..20_000).map(|_| rooms.emit_volatile("a", &event).unwrap()).sum::<usize>()
+        }
+    });
+    let changing = tokio::task::spawn_blocking(move || {
+        for round in 0..20_000 {
+            rooms.join(&socket, "a");
+            rooms.join(&socket, "a");
+            if round % 3 == 0 {
+                assert!(rooms.leave(&socket, "a"));
+            }
+        }
+    });
+    patient(changing).await.unwrap();
+    assert!(patient(sending).await.unwrap() <= 20_000);
 }
