@@ -213,14 +213,14 @@ SCENARIOS = (
         metrics=(
             Metric(
                 "append_batched",
-                "events/s, 100 in a batch",
+                "events/s, up to 64 in an append, by 8 tasks",
                 "",
                 "more",
                 lambda report: report.get("batched_events_per_s"),
             ),
             Metric(
                 "append_single",
-                "events/s, one at a time by 100 tasks",
+                "events/s, one in an append, by 100 tasks",
                 "",
                 "more",
                 lambda report: report.get("single_events_per_s"),

@@ -76,21 +76,39 @@ impl Schedule {
     /// Waits until something is due and returns all that is; `None` at the end.
     /// Other work of the thread gets its turn between any two calls.
     pub async fn due(&mut self) -> Option<Range<u64>> {
+        if self.rate == 0.0 {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(self.wait()).await;
+        }
+        self.take()
+    }
+
+    /// The same for a thread of one's own.
+    pub fn due_blocking(&mut self) -> Option<Range<u64>> {
+        std::thread::sleep(self.wait());
+        self.take()
+    }
+
+    fn wait(&self) -> Duration {
+        let due_us = if self.next < self.count { self.due_us(self.next) } else { 0 };
+        Duration::from_micros(due_us.saturating_sub(now_us()))
+    }
+
+    fn take(&mut self) -> Option<Range<u64>> {
         let first = self.next;
         if first == self.count {
             return None;
         }
         if self.rate == 0.0 {
-            tokio::task::yield_now().await;
             self.next = self.count.min(first + UNPACED_BATCH);
-            return Some(first..self.next);
-        }
-        let wait_us = self.due_us(first).saturating_sub(now_us());
-        tokio::time::sleep(Duration::from_micros(wait_us)).await;
-        let now = now_us();
-        self.next = first + 1;
-        while self.next < self.count && self.due_us(self.next) <= now {
+        } else {
+            // Asleep until the first was due.
             self.next += 1;
+            let now = now_us();
+            while self.next < self.count && self.due_us(self.next) <= now {
+                self.next += 1;
+            }
         }
         Some(first..self.next)
     }
@@ -159,12 +177,16 @@ mod tests {
     async fn every_event_of_an_order_is_due_once_and_in_order() {
         for rate in [0.0, 20_000.0] {
             let order = Order { task: String::new(), count: 150, rate, seq0: 0 };
-            let mut schedule = Schedule::new(&order);
-            let mut all = Vec::new();
+            let (mut schedule, mut blocking) = (Schedule::new(&order), Schedule::new(&order));
+            let (mut all, mut blocked) = (Vec::new(), Vec::new());
             while let Some(due) = schedule.due().await {
                 all.extend(due);
             }
+            while let Some(due) = blocking.due_blocking() {
+                blocked.extend(due);
+            }
             assert_eq!(all, (0..150).collect::<Vec<u64>>(), "rate {rate}");
+            assert_eq!(blocked, all, "rate {rate}");
         }
     }
 
