@@ -16,6 +16,7 @@ use super::packet::{Malformed, Packet, SEPARATOR};
 use super::reply::{self, Reply};
 use super::session::{Phase, Session, State};
 use super::socket::Transport;
+use super::wire::Standing;
 use crate::hooks::HandshakeRefused;
 
 /// What ends a poll without a packet.
@@ -117,6 +118,21 @@ async fn room(session: &Session) -> Result<(), CloseReason> {
             Phase::Open | Phase::Closing(_) => (state.inbox.bytes < limit).then_some(Ok(())),
         })
         .await
+}
+
+impl Session {
+    /// Whether an ended polling connection still waits to tell its client.
+    pub(crate) fn polling_standing(&self) -> Standing {
+        let mut state = self.state();
+        let tells = match state.phase {
+            Phase::Open => return Standing::Alive,
+            Phase::Closing(_) => true,
+            Phase::Closed(reason) => reason == CloseReason::ClientClosed && !state.polling.told,
+        };
+        let now = Instant::now();
+        let until = *state.polling.until.get_or_insert(now + self.server.config.close_timeout);
+        if tells && now < until { Standing::Alive } else { Standing::Gone }
+    }
 }
 
 /// The one GET request that may wait.

@@ -12,7 +12,7 @@ use super::message::{Message, Outgoing};
 use super::rate::Allowance;
 use super::server::Shared;
 use super::socket::{Closed, Transport, TrySendError};
-use super::wire::{Standing, Wire};
+use super::wire::Wire;
 
 /// What a received message costs in the mailbox beside its content.
 const OVERHEAD: usize = 64;
@@ -376,19 +376,6 @@ impl Session {
             drop(state);
             self.close(CloseReason::PingTimeout);
         }
-    }
-
-    /// Whether an ended polling connection still waits to tell its client.
-    pub(crate) fn polling_standing(&self) -> Standing {
-        let mut state = self.state();
-        let tells = match state.phase {
-            Phase::Open => return Standing::Alive,
-            Phase::Closing(_) => true,
-            Phase::Closed(reason) => reason == CloseReason::ClientClosed && !state.polling.told,
-        };
-        let now = Instant::now();
-        let until = *state.polling.until.get_or_insert(now + self.server.config.close_timeout);
-        if tells && now < until { Standing::Alive } else { Standing::Gone }
     }
 
     /// The last transport and the reason of the end.
