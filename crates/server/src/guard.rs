@@ -202,11 +202,9 @@ mod tests {
             assert_eq!(code(&guard, Method::GET, "/api/stream", &from(origin)), None, "{origin}");
         }
         for origin in ["https://evil.example", "http://localhost.evil.example", "file"] {
-            for (method, path) in [
-                (Method::POST, "/api/tasks"),
-                (Method::GET, "/socket.io/"),
-                (Method::GET, "/api/stream"),
-            ] {
+            for (method, path) in
+                [(Method::POST, "/api/tasks"), (Method::GET, "/socket.io/"), (Method::GET, "/api/stream")]
+            {
                 let found = code(&guard, method, path, &from(origin));
                 assert_eq!(found.as_deref(), Some("origin_not_allowed"), "{origin} {path}");
             }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 /// `layout {components, panels {mesh, temperatures}}`. `temperatures` are 6 n²
 /// numbers for n = `mesh`, 32-bit floats, little-endian, °C: panel by panel in
 /// the order of [`model::Panel::ALL`], in each row by row along its second
-/// axis, in a row along its first.
+/// axis, in a row along its first; to the nearest eighth of a degree, far below
+/// what the model knows, so that they compress.
 pub(crate) fn detail(satellite: &Satellite, layout: &Layout, evaluation: &Evaluation) -> (Value, Vec<Bytes>) {
     let placed = satellite.components.iter().zip(&layout.placements).zip(&evaluation.components);
     let components: Vec<Value> = placed
@@ -32,7 +33,7 @@ pub(crate) fn detail(satellite: &Satellite, layout: &Layout, evaluation: &Evalua
     let temps = &evaluation.thermal.panel_temps_k;
     let mut field = BytesMut::with_capacity(4 * temps.len());
     for temp_k in temps {
-        field.put_f32_le(c_from_k(*temp_k) as f32);
+        field.put_f32_le((c_from_k(*temp_k) * 8.0).round() as f32 / 8.0);
     }
     let panels = json!({ "mesh": evaluation.thermal.mesh, "temperatures": Value::from(Placeholder(0)) });
     (json!({ "layout": { "components": components, "panels": panels } }), vec![field.freeze()])

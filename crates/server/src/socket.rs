@@ -73,16 +73,18 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
     drop(connection.take_request());
     let place = Place::take(&door.connections);
     if place.number() > door.limits.connections {
-        refuse(connection).await;
+        Box::pin(refuse(connection)).await;
         return;
     }
+    // What is seldom done is boxed: most connections wait most of the time, and
+    // each keeps room for all that it does not box.
     let mut session = Session { door, tasks: None };
     loop {
         let outcome = tokio::select! {
             biased;
             incoming = connection.next() => match incoming {
                 None => return,
-                Some(incoming) => session.handle(&connection, incoming).await,
+                Some(incoming) => Box::pin(session.handle(&connection, incoming)).await,
             },
             items = next_items(&mut session.tasks) => session.deliver(items).await,
         };
@@ -127,7 +129,7 @@ impl Session {
                     Ok(event) => sent(socket.send(&event).await)?,
                     Err(error) => sent(Err(error.into()))?,
                 },
-                Item::Notice(name, body) => emit(socket, name, &body).await?,
+                Item::Notice(name, body) => Box::pin(emit(socket, name, &body)).await?,
             }
         }
         Ok(())

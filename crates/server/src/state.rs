@@ -26,7 +26,8 @@ struct Inner {
 impl AppState {
     /// Also begins to bring what the engine's log announces to the hub.
     pub(crate) fn new(engine: Engine, settings: Settings, paths: Paths, draining: CancellationToken) -> Self {
-        let hub = Hub::new(Arc::new(engine.clone()), settings.events.ring_limits(), settings.legacy_broadcast);
+        let hub =
+            Hub::new(Arc::new(engine.clone()), settings.events.ring_limits(), settings.legacy_broadcast);
         tokio::spawn(hub.pump(engine.watch()));
         let connections = watch::Sender::new(0);
         AppState(Arc::new(Inner { engine, hub, settings, paths, draining, connections }))

@@ -16,9 +16,9 @@ pub struct Events {
     /// Days after the end of a task for which its events are kept; then only
     /// the last one is left. 0, the default, keeps them for good.
     pub keep_days: u64,
-    /// Newest events of each task that are kept in memory, too. Default 256.
+    /// Newest events of each task that are kept in memory, too. Default 1024.
     pub ring_events: usize,
-    /// Bytes of one task's events in memory, about. Default 1 MiB.
+    /// Bytes of one task's events in memory, about. Default 4 MiB.
     pub ring_bytes: usize,
     /// Bytes of all tasks' events in memory, about. Default 64 MiB.
     pub ring_total_bytes: usize,

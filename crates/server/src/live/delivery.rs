@@ -76,7 +76,7 @@ impl Batch {
     }
 
     pub(crate) fn push(&mut self, delivery: Delivery) {
-        self.bytes += delivery.update.json(Variant::default()).len();
+        self.bytes += delivery.update.json_bytes();
         self.items.push(Item::Update(delivery));
     }
 

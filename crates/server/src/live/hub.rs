@@ -33,7 +33,7 @@ pub struct RingLimits {
 
 impl Default for RingLimits {
     fn default() -> Self {
-        RingLimits { updates: 256, bytes: 1 << 20, total_bytes: 64 << 20 }
+        RingLimits { updates: 1024, bytes: 4 << 20, total_bytes: 64 << 20 }
     }
 }
 

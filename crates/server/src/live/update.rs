@@ -1,6 +1,7 @@
 //! One event with the forms in which it goes out, each made once however many
 //! hear it.
 
+use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -47,17 +48,14 @@ pub struct Variant {
 impl Update {
     /// Encodes an event.
     pub fn new(event: Arc<Event>) -> Arc<Update> {
-        let mut json = json!({ "task_id": event.task_id, "event_type": event.event_type }).to_string();
-        json.pop();
-        json.push_str(",\"data\":");
-        json.push_str(&event.data.to_string());
+        let Event { task_id, event_type, data, timestamp, seq, v, detail: _ } = &*event;
+        let (task_id, timestamp) = (Quoted(task_id), Quoted(timestamp));
+        let mut json = String::with_capacity(512);
+        // Writing into a text cannot fail.
+        let _ =
+            write!(json, "{{\"task_id\":{task_id},\"event_type\":\"{}\",\"data\":{data}", event_type.name());
         let data_end = json.len();
-        json.push_str(&format!(
-            ",\"timestamp\":{},\"seq\":{},\"v\":{}}}",
-            Value::from(event.timestamp.as_str()),
-            event.seq,
-            event.v
-        ));
+        let _ = write!(json, ",\"timestamp\":{timestamp},\"seq\":{seq},\"v\":{v}}}");
         Arc::new(Update {
             event,
             json: json.into(),
@@ -87,6 +85,11 @@ impl Update {
     /// What it is about.
     pub fn kind(&self) -> EventKind {
         self.event.event_type
+    }
+
+    /// Length of the plain `task_update` as JSON.
+    pub(crate) fn json_bytes(&self) -> usize {
+        self.json.len()
     }
 
     /// Bytes that it takes, about.
@@ -166,6 +169,15 @@ impl Update {
         }
         text.push(b'}');
         text
+    }
+}
+
+/// A text as JSON.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
     }
 }
 

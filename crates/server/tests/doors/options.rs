@@ -1,6 +1,7 @@
 //! What a subscription may ask for besides everything: some kinds of events,
 //! only the newest progress, layouts, all tasks.
 
+use realtime::websocket::{Window, deflate};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, is_final, small_task};
@@ -117,6 +118,38 @@ async fn a_layout_comes_with_its_iteration_and_its_field_as_binary() {
     other.subscribe(&id).await;
     let heard = other.updates_to_the_end().await;
     assert!(heard.iter().all(|update| update["data"].get("layout").is_none()));
+}
+
+/// What a client that offers permessage-deflate is sent for a task with 25
+/// components, in relation to all others.
+#[tokio::test(flavor = "multi_thread")]
+async fn layouts_compress_to_a_third() {
+    let server = Server::start().await;
+    let bom: Value =
+        serde_json::from_str(include_str!("../../../../examples/boms/smallsat_25.json")).expect("JSON");
+    let id = server.create(&json!({"bom": bom, "max_iterations": 3, "convergence_threshold": 0})).await;
+    let mut client = Client::connect(&server).await;
+    client.subscribe_with(json!({"task_id": id, "layout": true})).await;
+    let mut messages: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let packet = client.next().await;
+        let is_last = packet.contains("\"completed\"");
+        let has_attachment = packet.starts_with("451-");
+        messages.push(packet.into_bytes());
+        if has_attachment {
+            messages.push(client.attachment().await);
+        }
+        if is_last {
+            break;
+        }
+    }
+    let plain: usize = messages.iter().map(Vec::len).sum();
+    let sent = |message: &Vec<u8>| match message.len() {
+        short if short < deflate::DEFAULT_THRESHOLD_BYTES => short,
+        _ => deflate::compress(message, Window::Bits15).len(),
+    };
+    let compressed: usize = messages.iter().map(sent).sum();
+    assert!(3 * compressed <= plain, "{plain} bytes become {compressed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
