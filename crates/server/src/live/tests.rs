@@ -368,3 +368,33 @@ proptest! {
         run(steps, RingLimits { updates, bytes: 1 << 20, total_bytes });
     }
 }
+
+/// Far behind the ring, and nothing is kept for it meanwhile.
+#[test]
+fn one_who_stands_still_gets_everything_later() {
+    const EVENTS: u64 = 2000;
+    let log = Arc::new(MemoryLog::default());
+    let limits = RingLimits { updates: 8, bytes: 1 << 20, total_bytes: 1 << 20 };
+    let hub = Hub::new(log.clone(), limits, false);
+    let publish = |kind, data| hub.publish([log.append("t", kind, data)]);
+    publish(EventKind::StatusChange, json!({"status": "running"}));
+    let mut reader = Reader::new(&hub, 1);
+    let subscribed = reader.subscribe(Some(&json!({"task_id": "t"}))).now_or_never();
+    assert_eq!(subscribed.expect("at once").expect("subscribed").body["mode"], "replayed");
+    for k in 0..EVENTS - 2 {
+        publish(EventKind::Progress, json!({ "current_iteration": k }));
+    }
+    publish(EventKind::StatusChange, json!({"status": "completed"}));
+    assert!(hub.bytes() < 100_000, "{} bytes", hub.bytes());
+    let mut seqs = Vec::new();
+    while !reader.is_idle() {
+        let room = Room { updates: 7, bytes: 1 << 20 };
+        let items = reader.next(room).now_or_never().expect("the log answers at once");
+        assert!((1..=7).contains(&items.len()));
+        for item in items {
+            let Item::Update(delivery) = item else { panic!("{item:?}") };
+            seqs.push(delivery.update.seq());
+        }
+    }
+    assert_eq!(seqs, (1..=EVENTS).collect::<Vec<_>>());
+}
