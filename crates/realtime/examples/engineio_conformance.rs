@@ -13,9 +13,7 @@ use realtime::config::DeflateConfig;
 use realtime::engine::{Server, Socket};
 use tokio::net::TcpListener;
 
-// One thread, as the reference has: the suite sends requests over several
-// connections and expects them to be handled in that order.
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = std::env::var("PORT").map_or(Ok(3000), |port| port.parse())?;
     let config = Config {

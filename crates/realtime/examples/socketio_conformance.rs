@@ -22,9 +22,7 @@ use realtime::socketio::{self, Connect, Connection, Event, Incoming, IncomingEve
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-// One thread, as the reference has: the suite sends requests over several
-// connections and expects them to be handled in that order.
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let engine_config = realtime::Config {
         ping_interval: Duration::from_millis(number("PING_INTERVAL", 300)?),

@@ -2,13 +2,14 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use bytestring::ByteString;
 use http::{HeaderMap, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::close::CloseReason;
 use super::message::Outgoing;
@@ -19,6 +20,9 @@ use super::socket::Transport;
 use super::wire::Standing;
 use crate::hooks::HandshakeRefused;
 
+/// How long a poll waits for a WebSocket that is about to take over. Not longer,
+/// because a client may wait for the answer before it goes through with it.
+const DECISION: Duration = Duration::from_millis(50);
 /// What ends a poll without a packet.
 const NOOP: &[u8] = b"6";
 /// What tells a polling client that the connection ends.
@@ -26,10 +30,26 @@ const CLOSE: &[u8] = b"1";
 
 /// GET: waits for packets.
 pub(crate) async fn get(session: Arc<Session>) -> Result<Reply, HandshakeRefused> {
+    decided(&session).await;
     let mut poll = Poller::begin(&session)?;
     let body = poll_fn(|cx| poll.poll(cx)).await;
     poll.answered = true;
     Ok(reply::packets(body))
+}
+
+/// Where a WebSocket has proved that it works, its `5` may have been sent before
+/// this poll and yet be read after it, since they are different connections. A
+/// poll that did not wait would take packets that belong to the WebSocket. A
+/// POST need not wait: what it brings is welcome either way.
+async fn decided(session: &Session) {
+    if session.state().polling.probed {
+        let decision = session.wait(|state| {
+            let undecided = state.polling.probed && state.phase == Phase::Open;
+            (!undecided).then_some(())
+        });
+        // Undecided is as good as no attempt: the poll is answered at once.
+        let _ = timeout(DECISION, decision).await;
+    }
 }
 
 /// POST: packets from the client.

@@ -35,6 +35,8 @@ impl Drop for Attempt {
         let mut state = self.0.state();
         state.polling.upgrading = false;
         state.polling.probed = false;
+        drop(state);
+        self.0.changed();
     }
 }
 
@@ -75,13 +77,14 @@ async fn probe(wire: &mut Wire, session: &Session) -> io::Result<bool> {
     loop {
         match wire.next_packet().await? {
             Ok(Packet::Probe) => {
+                // Before the client knows, so that no poll of one who does is
+                // taken for an earlier one.
+                session.state().polling.probed = true;
                 wire.send_packet(Outgoing::control("3probe"), session).await?;
                 probed = true;
                 // Whoever polls is answered from now on, so that the client can
                 // stop polling without losing what an answer would carry.
-                let mut state = session.state();
-                state.polling.probed = true;
-                state.polling.wake();
+                session.state().polling.wake();
             }
             Ok(Packet::Upgrade) => return Ok(probed),
             _ => return Ok(false),

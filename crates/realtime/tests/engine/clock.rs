@@ -48,6 +48,44 @@ async fn text(socket: &mut WebSocketStream<DuplexStream>) -> String {
     }
 }
 
+/// The body and the status of a poll's answer.
+async fn poll(server: &Server, query: &str) -> (u16, String) {
+    let mut polling = stream(server, 4096);
+    let request =
+        format!("GET /?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    polling.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    polling.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// What a polling client puts into its queries.
+async fn open_polling(server: &Server) -> String {
+    let (_, body) = poll(server, "").await;
+    format!("&sid={}", body.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap())
+}
+
+/// Where a WebSocket takes over.
+fn takeover(sid: &str) -> String {
+    format!("ws://test/?EIO=4&transport=websocket{sid}")
+}
+
+/// A WebSocket that has proved to work.
+async fn probed(server: &Server, sid: &str) -> WebSocketStream<DuplexStream> {
+    let (mut socket, _) = tokio_tungstenite::client_async(takeover(sid), stream(server, 4096)).await.unwrap();
+    socket.send(Frame::text("2probe")).await.unwrap();
+    assert_eq!(text(&mut socket).await, "3probe");
+    socket
+}
+
+/// Lets everything happen that needs no time.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Whole seconds; timers are exact to a millisecond.
 fn seconds(since: Instant) -> u64 {
     (since.elapsed() + Duration::from_millis(100)).as_secs()
@@ -115,16 +153,8 @@ async fn a_client_that_takes_a_little_now_and_then_stays() {
 #[tokio::test(start_paused = true)]
 async fn a_websocket_that_does_not_take_over_in_time_is_closed() {
     let (server, _senders) = server(Config::default());
-    let mut polling = stream(&server, 4096);
-    polling
-        .write_all(b"GET /?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answer = String::new();
-    polling.read_to_string(&mut answer).await.unwrap();
-    let sid = answer.split("\"sid\":\"").nth(1).unwrap().split('"').next().unwrap();
-
-    let url = format!("ws://test/?EIO=4&transport=websocket&sid={sid}");
+    let sid = open_polling(&server).await;
+    let url = takeover(&sid);
     let start = Instant::now();
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream(&server, 4096)).await.unwrap();
     assert!(matches!(socket.next().await, Some(Ok(Frame::Close(_)))));
@@ -148,4 +178,54 @@ async fn many_messages_cross_a_stream_that_cannot_gather() {
         }
     };
     tokio::join!(send, read);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_overtakes_the_end_of_the_upgrade_takes_nothing_and_is_refused() {
+    let (server, mut senders) = server(Config::default());
+    let sid = open_polling(&server).await;
+    let sender = senders.recv().await.unwrap();
+    let mut socket = probed(&server, &sid).await;
+    let upgrade = async {
+        sender.send(Message::from("first")).await.unwrap();
+        settle().await;
+        socket.send(Frame::text("5")).await.unwrap();
+    };
+    let start = Instant::now();
+    let ((status, body), ()) = tokio::join!(poll(&server, &sid), upgrade);
+    assert_eq!(status, 400, "{body}");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(text(&mut socket).await, "4first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_polls_before_it_goes_through_with_the_upgrade_is_answered_soon() {
+    let (server, mut senders) = server(Config::default());
+    let sid = open_polling(&server).await;
+    let sender = senders.recv().await.unwrap();
+    let mut socket = probed(&server, &sid).await;
+    let start = Instant::now();
+    assert_eq!(poll(&server, &sid).await, (200, "6".to_owned()));
+    sender.send(Message::from("first")).await.unwrap();
+    assert_eq!(poll(&server, &sid).await, (200, "4first".to_owned()));
+    assert!(start.elapsed() < Duration::from_millis(200), "{:?}", start.elapsed());
+    sender.send(Message::from("second")).await.unwrap();
+    socket.send(Frame::text("5")).await.unwrap();
+    assert_eq!(text(&mut socket).await, "4second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_goes_on_when_the_websocket_gives_up() {
+    let (server, mut senders) = server(Config::default());
+    let sid = open_polling(&server).await;
+    let sender = senders.recv().await.unwrap();
+    let socket = probed(&server, &sid).await;
+    let give_up = async {
+        settle().await;
+        drop(socket);
+        settle().await;
+        sender.send(Message::from("first")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(poll(&server, &sid), give_up);
+    assert_eq!(answer, (200, "4first".to_owned()));
 }
