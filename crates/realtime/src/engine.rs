@@ -24,6 +24,8 @@ mod service;
 mod reply;
 /// The state of a connection that all its parts share.
 mod session;
+/// Queueing for the client, in turn.
+mod sending;
 /// The task of a connection.
 mod connection;
 /// The requests of a polling client.

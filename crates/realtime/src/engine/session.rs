@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{self, Notify};
 use tokio::time::Instant;
 
 use super::close::CloseReason;
@@ -11,7 +11,7 @@ use super::id::SessionId;
 use super::message::{Message, Outgoing};
 use super::rate::Allowance;
 use super::server::Shared;
-use super::socket::{Closed, Transport, TrySendError};
+use super::socket::Transport;
 use super::wire::Wire;
 
 /// What a received message costs in the mailbox beside its content.
@@ -29,6 +29,8 @@ pub(crate) struct Session {
     state: Mutex<State>,
     /// Room, progress or the end: every waiter looks for what it waits for.
     changed: Notify,
+    /// Held by the first of those who wait to queue; serves them in their order.
+    pub(crate) turn: sync::Mutex<()>,
 }
 
 /// Where a connection is in its life.
@@ -63,8 +65,10 @@ pub(crate) struct Outbox {
     /// Of what is queued, and of what is being written.
     pub(crate) bytes: usize,
     /// How many were queued, and how many of them went out.
-    pushed: u64,
-    written: u64,
+    pub(crate) pushed: u64,
+    pub(crate) written: u64,
+    /// How many wait to queue something; nobody overtakes them.
+    pub(crate) waiting: usize,
     /// Whoever writes has seen the queue empty and sleeps.
     pub(crate) armed: bool,
 }
@@ -128,65 +132,13 @@ impl Session {
                 allowance,
             }),
             changed: Notify::new(),
+            turn: sync::Mutex::new(()),
         })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Queues without looking at the limit: for packets of the protocol itself.
-    pub(crate) fn push(&self, outgoing: Outgoing) {
-        let weight = outgoing.weight();
-        self.state().push(outgoing);
-        self.server.hooks.queued(weight.cast_signed());
-    }
-
-    pub(crate) fn try_send(&self, outgoing: Outgoing) -> Result<(), TrySendError> {
-        let mut state = self.state();
-        if state.phase != Phase::Open {
-            return Err(TrySendError::Closed);
-        }
-        if state.outbox.bytes >= self.server.config.outgoing_bytes {
-            return Err(TrySendError::Full(outgoing));
-        }
-        let weight = outgoing.weight();
-        state.push(outgoing);
-        drop(state);
-        self.server.hooks.queued(weight.cast_signed());
-        Ok(())
-    }
-
-    pub(crate) async fn send(&self, mut outgoing: Outgoing) -> Result<(), Closed> {
-        loop {
-            match self.try_send(outgoing) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Closed) => return Err(Closed),
-                Err(TrySendError::Full(back)) => outgoing = back,
-            }
-            self.room().await?;
-        }
-    }
-
-    pub(crate) async fn room(&self) -> Result<(), Closed> {
-        let limit = self.server.config.outgoing_bytes;
-        self.wait(|state| match state.phase {
-            Phase::Open => (state.outbox.bytes < limit).then_some(Ok(())),
-            Phase::Closing(_) | Phase::Closed(_) => Some(Err(Closed)),
-        })
-        .await
-    }
-
-    pub(crate) async fn flushed(&self) -> Result<(), Closed> {
-        let target = self.state().outbox.pushed;
-        self.wait(|state| {
-            if state.outbox.written >= target {
-                return Some(Ok(()));
-            }
-            matches!(state.phase, Phase::Closed(_)).then_some(Err(Closed))
-        })
-        .await
     }
 
     pub(crate) async fn closed(&self) -> CloseReason {

@@ -137,17 +137,20 @@ impl Sender {
         self.session.id
     }
 
-    /// Queues, waiting until there is room. Cancel safe: either queued or not.
+    /// Queues, waiting until there is room; who came first is first. Cancel safe:
+    /// either queued or not. Once begun it has to be awaited or dropped, since
+    /// those who came later wait for it.
     pub async fn send(&self, outgoing: impl Into<Outgoing>) -> Result<(), Closed> {
         self.session.send(outgoing.into()).await
     }
 
-    /// Queues if there is room at this moment: for what is worthless later.
+    /// Queues if there is room at this moment and nobody waits for it: for what is
+    /// worthless later.
     pub fn try_send(&self, outgoing: impl Into<Outgoing>) -> Result<(), TrySendError> {
         self.session.try_send(outgoing.into())
     }
 
-    /// Waits until the queue has room. Another sender may take it first.
+    /// Waits until the queue has room and nobody waits to send. Another sender may take it first.
     pub async fn room(&self) -> Result<(), Closed> {
         self.session.room().await
     }

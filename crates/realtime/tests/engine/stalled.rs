@@ -1,5 +1,7 @@
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use realtime::Config;
 use realtime::engine::{CloseReason, Message, Outgoing, Sender, Socket, Transport, TrySendError};
 use tokio::sync::mpsc;
@@ -67,6 +69,63 @@ async fn the_queue_of_a_client_that_stops_reading_is_bounded() {
     let (sent, answer) = tokio::join!(patient(sender.send(outgoing)), polling.get());
     sent.unwrap();
     assert_eq!(answer.body.split('\x1e').count(), 10);
+}
+
+#[tokio::test]
+async fn who_waits_for_room_is_not_overtaken() {
+    let config = Config { outgoing_bytes: 1, ..Config::default() };
+    let (host, mut senders) = host(config).await;
+    let polling = host.open_polling().await;
+    let sender = senders.recv().await.unwrap();
+    sender.try_send(Message::from("1")).unwrap();
+    let mut second = pin!(sender.send(Message::from("2")));
+    assert!(second.as_mut().now_or_never().is_none());
+    let mut third = pin!(sender.send(Message::from("3")));
+    assert!(third.as_mut().now_or_never().is_none());
+    let mut room = pin!(sender.room());
+    assert!(room.as_mut().now_or_never().is_none());
+    assert_eq!(polling.get().await.body, "41");
+
+    // There is room, for those who were first, whoever looks first.
+    assert!(matches!(sender.try_send(Message::from("x")), Err(TrySendError::Full(_))));
+    assert!(sender.send(Message::from("x")).now_or_never().is_none());
+    assert!(room.as_mut().now_or_never().is_none());
+    assert!(third.as_mut().now_or_never().is_none());
+    assert_eq!(second.now_or_never(), Some(Ok(())));
+    assert_eq!(polling.get().await.body, "42");
+    assert!(room.as_mut().now_or_never().is_none());
+    assert_eq!(third.now_or_never(), Some(Ok(())));
+    assert_eq!(polling.get().await.body, "43");
+    patient(room).await.unwrap();
+    sender.try_send(Message::from("4")).unwrap();
+    assert_eq!(polling.get().await.body, "44");
+}
+
+#[tokio::test]
+async fn who_does_not_wait_any_more_is_in_nobodys_way() {
+    let config = Config { outgoing_bytes: 1, ..Config::default() };
+    let (host, mut senders) = host(config).await;
+    let polling = host.open_polling().await;
+    let sender = senders.recv().await.unwrap();
+    sender.try_send(Message::from("1")).unwrap();
+    let mut second = Box::pin(sender.send(Message::from("2")));
+    let mut third = pin!(sender.send(Message::from("3")));
+    assert!(second.as_mut().now_or_never().is_none());
+    assert!(third.as_mut().now_or_never().is_none());
+    drop(second);
+    assert_eq!(polling.get().await.body, "41");
+    patient(third).await.unwrap();
+    assert_eq!(polling.get().await.body, "43");
+    sender.try_send(Message::from("4")).unwrap();
+    // All who wait hear of the end.
+    let mut waiting = [sender.send(Message::from("5")), sender.send(Message::from("6"))].map(Box::pin);
+    for send in &mut waiting {
+        assert!(send.as_mut().now_or_never().is_none());
+    }
+    sender.close(CloseReason::ServerClosed);
+    for send in waiting {
+        assert!(patient(send).await.is_err());
+    }
 }
 
 #[tokio::test]
