@@ -14,7 +14,7 @@ use super::command::{Action, Command, malformed};
 use super::format::{Format, Outgoing};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::Outbox;
-use crate::live::{Answer, Reader, Room};
+use crate::live::{Answer, Reader, Refusal, Room};
 use crate::state::AppState;
 
 /// Updates taken at once, at most.
@@ -27,10 +27,11 @@ const UNRESPONSIVE: u16 = 4000;
 
 /// Serves one connection to its end.
 pub(super) async fn converse(connection: Connection, format: Format, credit: u32, state: AppState) {
-    let reader = Reader::new(state.hub(), state.settings().limits.subscriptions_per_connection);
+    let limit = state.settings().limits.subscriptions_per_connection;
+    let reader = Reader::new(state.hub(), limit);
     let outbox = Outbox::new(format, credit);
     let heartbeat = Heartbeat::new(Instant::now());
-    let mut conversation = Conversation { connection, format, reader, outbox, heartbeat };
+    let mut conversation = Conversation { connection, format, limit, reader, outbox, heartbeat };
     conversation.outbox.say(
         "hello",
         None,
@@ -62,6 +63,8 @@ enum Ending {
 struct Conversation {
     connection: Connection,
     format: Format,
+    /// Subscriptions, and snapshots that wait for credit.
+    limit: usize,
     reader: Reader,
     outbox: Outbox,
     heartbeat: Heartbeat,
@@ -135,7 +138,7 @@ impl Conversation {
 
     async fn act(&mut self, id: Option<u64>, action: Action) {
         let answered = match action {
-            Action::Subscribe(request) => self.reader.subscribe(Some(&request)).await,
+            Action::Subscribe(request) => self.subscribe(&request).await,
             Action::Unsubscribe(request) => self.reader.unsubscribe(Some(&request)),
             Action::Credit(updates) => {
                 let credit = self.outbox.grant(updates);
@@ -154,6 +157,16 @@ impl Conversation {
             }
             Err(refusal) => self.answer(id, refusal.into()),
         }
+    }
+
+    /// A task that has ended takes no subscription, but its snapshot waits here.
+    async fn subscribe(&mut self, request: &Value) -> Result<Answer, Refusal> {
+        let task_id = request.get("task_id").and_then(Value::as_str).unwrap_or_default();
+        if self.outbox.snapshots_beside(task_id) >= self.limit {
+            let message = format!("snapshots of {} tasks wait for credit; grant some first", self.limit);
+            return Err(Refusal::new("too_many_subscriptions", message, Some(task_id)));
+        }
+        self.reader.subscribe(Some(request)).await
     }
 
     /// Says an answer, and puts what follows it behind what waits.

@@ -35,6 +35,8 @@ impl Held {
         match self {
             Held::Delivery(delivery) => delivery.update.event().task_id == task_id,
             Held::Update(update) => update["task_id"] == task_id,
+            // Announces updates that are forgotten with it.
+            Held::Notice("subscribed", body) => body["task_id"] == task_id,
             Held::Notice(..) => false,
         }
     }
@@ -73,6 +75,16 @@ impl Outbox {
     /// The updates that follow the answer to a subscription at once.
     pub(super) fn hold_snapshot(&mut self, updates: Vec<Value>) {
         self.held.extend(updates.into_iter().map(Held::Update));
+    }
+
+    /// Snapshots of other tasks that wait for credit: they are all that takes
+    /// memory for a client without being a subscription.
+    pub(super) fn snapshots_beside(&self, task_id: &str) -> usize {
+        let snapshots = self.held.iter().filter(|held| match held {
+            Held::Update(update) => update["event_type"] == "snapshot" && update["task_id"] != task_id,
+            Held::Delivery(_) | Held::Notice(..) => false,
+        });
+        snapshots.count()
     }
 
     /// Forgets what waits of a task that is subscribed to anew, or no more: the
@@ -176,6 +188,41 @@ mod tests {
         outbox.grant(9);
         let messages = taken(&mut outbox);
         assert_eq!(messages[0]["updates"], json!([{"task_id": "b", "seq": 1}]));
+    }
+
+    #[test]
+    fn a_snapshot_that_is_not_wanted_any_more_is_not_announced() {
+        let announced =
+            |task_id: &str| Item::Notice("subscribed", json!({ "task_id": task_id, "mode": "snapshot" }));
+        let snapshot = |task_id: &str| {
+            Item::Notice("task_update", json!({ "task_id": task_id, "seq": 9, "event_type": "snapshot" }))
+        };
+        let mut outbox = Outbox::new(Format::Json, 1);
+        outbox.hold([
+            update("a", 1),
+            update("b", 1),
+            announced("a"),
+            snapshot("a"),
+            announced("b"),
+            snapshot("b"),
+        ]);
+        assert_eq!(taken(&mut outbox).len(), 2);
+        assert_eq!((outbox.snapshots_beside("a"), outbox.snapshots_beside("c")), (1, 2));
+        outbox.forget("a");
+        assert_eq!((outbox.snapshots_beside("b"), outbox.snapshots_beside("c")), (0, 1));
+        outbox.grant(9);
+        let messages = taken(&mut outbox);
+        let tasks: Vec<&Value> = messages
+            .iter()
+            .map(|message| {
+                if message["type"] == "updates" {
+                    &message["updates"][0]["task_id"]
+                } else {
+                    &message["task_id"]
+                }
+            })
+            .collect();
+        assert_eq!(tasks, ["b", "b", "b"], "{messages:?}");
     }
 
     #[test]

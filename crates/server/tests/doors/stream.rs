@@ -213,6 +213,38 @@ async fn live_events_wait_for_credit_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn snapshots_that_wait_for_credit_are_limited_like_subscriptions() {
+    let server = Server::start_with(|settings, _| settings.limits.subscriptions_per_connection = 2).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let id = server.create(&small_task(1)).await;
+        server.finished(&id).await;
+        ids.push(id);
+    }
+    let ask = |id: &str| json!({"type": "subscribe", "id": 1, "task_id": id, "after_seq": 10_000});
+    let mut stream = Stream::connect(&server, JSON, "?credit=0").await;
+    for id in [&ids[0], &ids[1], &ids[0]] {
+        stream.send(ask(id)).await;
+        assert_eq!(stream.answer("subscribed", 1).await["mode"], "snapshot");
+    }
+    stream.send(ask(&ids[2])).await;
+    assert_eq!(stream.answer("error", 1).await["code"], "too_many_subscriptions");
+    stream.send(json!({"type": "credit", "updates": 4})).await;
+    let told: Vec<Value> =
+        [stream.update().await, stream.update().await].map(|update| update["task_id"].clone()).into();
+    assert_eq!(told, [json!(ids[1]), json!(ids[1])]);
+    stream.send(ask(&ids[2])).await;
+    stream.updates = Vec::new().into_iter();
+    loop {
+        let message = stream.message().await;
+        if message["id"] == 1 {
+            assert_eq!(message["mode"], "snapshot");
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_costs_credit_and_its_answer_does_not() {
     let server = Server::start().await;
     let id = server.create(&small_task(2)).await;
