@@ -19,9 +19,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
+use tasks::EventKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::live::{Answer, Item, Reader, Refusal, Room};
+use crate::live::{Answer, EVERY_TASK, Item, Reader, Refusal, Room};
 use crate::place::Place;
 use crate::problem::ApiError;
 use crate::request::{query_number, shown};
@@ -95,6 +96,8 @@ async fn follow(
     let follower = Follower {
         reader,
         first: Some(first),
+        tail: leaves_out_the_end(query).then(|| (state.clone(), id.to_owned())),
+        is_of_one_task: id != EVERY_TASK,
         heartbeat: state.settings().events.sse_heartbeat(),
         draining: state.draining().clone(),
         _place: place,
@@ -106,10 +109,19 @@ async fn follow(
     Ok((STREAM_HEADERS, Body::from_stream(pieces)).into_response())
 }
 
+/// Whether the last event of a task, a change of its status, is not wanted.
+fn leaves_out_the_end(query: &HashMap<String, String>) -> bool {
+    query.get("events").is_some_and(|kinds| !kinds.contains(EventKind::StatusChange.name()))
+}
+
 /// One stream.
 struct Follower {
     reader: Reader,
     first: Option<String>,
+    /// The task, where its last event is left out.
+    tail: Option<(AppState, String)>,
+    /// Whether a seq tells where to go on.
+    is_of_one_task: bool,
     heartbeat: Duration,
     draining: CancellationToken,
     _place: Place,
@@ -122,24 +134,29 @@ impl Follower {
             return Some(first);
         }
         if self.reader.is_idle() {
-            return None;
+            // An id alone is no event, but comes back when the client does: so
+            // that it is told that there is no more, and stops.
+            let (state, id) = self.tail.take()?;
+            let head = state.engine().task(&id).await.ok()?.head_seq;
+            return Some(format!("id: {head}\n\n"));
         }
         tokio::select! {
             biased;
-            items = self.reader.next(ROOM) => Some(text(items)),
+            items = self.reader.next(ROOM) => Some(text(items, self.is_of_one_task)),
             () = self.draining.cancelled() => None,
             () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
         }
     }
 }
 
-fn text(items: Vec<Item>) -> String {
+fn text(items: Vec<Item>, with_ids: bool) -> String {
     let mut text = String::new();
     for item in items {
         match item {
             Item::Update(delivery) => {
                 let json = String::from_utf8_lossy(&delivery.json()).into_owned();
-                write_event(&mut text, "task_update", Some(delivery.update.seq()), &json);
+                let id = with_ids.then(|| delivery.update.seq());
+                write_event(&mut text, "task_update", id, &json);
             }
             Item::Notice(name, body) => write_notice(&mut text, name, &body),
         }

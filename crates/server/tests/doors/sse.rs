@@ -185,6 +185,36 @@ async fn a_stream_may_be_filtered_and_coalesced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_leaves_the_end_out_stops_reconnecting_all_the_same() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(4)).await;
+    let path = format!("/api/tasks/{id}/events?events=progress");
+    let mut stream = Stream::open(&server, &path, &[]).await;
+    stream.event().await;
+    let mut last = stream.event().await;
+    while last.name == "task_update" {
+        assert_eq!(last.data["event_type"], "progress");
+        last = stream.event().await;
+    }
+    let head = server.finished(&id).await["head_seq"].as_u64();
+    assert_eq!(last, Sent { id: head, ..Sent::default() }, "an id alone");
+    assert_eq!(stream.next().await, None);
+    let accept = ("accept", "text/event-stream");
+    let known = head.expect("a seq").to_string();
+    assert_eq!(server.request("GET", &path, &[accept, ("last-event-id", &known)], b"").await.status, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_all_tasks_has_no_place_to_resume_at() {
+    let server = Server::start().await;
+    let mut stream = Stream::open(&server, "/api/tasks/*/events", &[]).await;
+    assert_eq!(stream.event().await.data["task_id"], "*");
+    let id = server.create(&small_task(1)).await;
+    let heard = stream.event().await;
+    assert_eq!((heard.id, &heard.data["task_id"], &heard.data["seq"]), (None, &json!(id), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_stream_cannot_be_asked_for_is_refused() {
     let server = Server::start().await;
     let id = server.create(&small_task(1)).await;
