@@ -13,7 +13,8 @@ use super::update::{Update, Variant};
 pub struct Room {
     /// Updates.
     pub updates: usize,
-    /// Bytes of their JSON; the first update goes out whatever its size.
+    /// Bytes of their JSON, with layouts about; the first update goes out
+    /// whatever its size.
     pub bytes: usize,
 }
 
@@ -77,6 +78,9 @@ impl Batch {
 
     pub(crate) fn push(&mut self, delivery: Delivery) {
         self.bytes += delivery.update.json_bytes();
+        if delivery.layout {
+            self.bytes += delivery.update.layout_bytes();
+        }
         self.items.push(Item::Update(delivery));
     }
 

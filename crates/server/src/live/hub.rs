@@ -145,11 +145,11 @@ impl Hub {
                 }
                 touched.extend(topic);
                 if update.kind() == EventKind::StatusChange {
-                    append(&inner.statuses, update.clone(), STATUSES);
+                    append(&inner.statuses, update.clone(), STATUSES, inner.limits);
                     statuses = true;
                 }
                 if let Some(everything) = &inner.everything {
-                    append(everything, update, EVERYTHING);
+                    append(everything, update, EVERYTHING, inner.limits);
                 }
             }
             topics.evict(inner.limits.total_bytes);
@@ -258,10 +258,10 @@ impl Hub {
 }
 
 /// Adds to a topic of many tasks, whose places are its own.
-fn append(topic: &Topic, update: Arc<Update>, updates: usize) {
+fn append(topic: &Topic, update: Arc<Update>, updates: usize, limits: RingLimits) {
     let mut ring = topic.ring();
     let place = ring.head() + 1;
-    ring.push(place, update, Bounds { updates, bytes: usize::MAX });
+    ring.push(place, update, Bounds { updates, bytes: limits.total_bytes });
 }
 
 impl Topics {

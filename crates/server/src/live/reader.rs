@@ -25,6 +25,8 @@ use super::update::{Update, Variant, snapshot};
 
 /// Events read from the log at once.
 const PAGE: usize = 64;
+/// The same with layouts, of which few fill a door's room.
+const DETAILED_PAGE: usize = 16;
 /// In place of a subscription's slot: the status changes of all tasks.
 const STATUSES: u32 = u32::MAX;
 /// In place of a subscription's slot: everything, under `legacy_broadcast`.
@@ -179,6 +181,8 @@ impl Reader {
                             tracing::error!("replay: {failure}");
                             tokio::time::sleep(STORE_RETRY).await;
                         }
+                        // Nobody waits for the end of another's replay.
+                        self.queue.rotate_left(1);
                     }
                     Next::Nothing | Next::Ended => {
                         self.queue.pop_front();
@@ -237,8 +241,10 @@ impl Reader {
     async fn read_log(&mut self, slot: u32, batch: &mut Batch) -> Result<(), tasks::Error> {
         let Some(Some(cursor)) = self.cursors.get(slot as usize) else { return Ok(()) };
         let (task_id, at) = (cursor.task_id().clone(), cursor.at());
+        let layout = cursor.wishes().layout;
+        let limit = if layout { DETAILED_PAGE } else { PAGE }.min(batch.room());
         let log = self.hub.log();
-        let page = match log.page(&task_id, at, PAGE.min(batch.room()), cursor.wishes().layout).await {
+        let page = match log.page(&task_id, at, limit, layout).await {
             Ok(page) => page,
             Err(tasks::Error::UnknownTask { .. }) => {
                 // Deleted while it was followed.

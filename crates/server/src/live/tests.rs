@@ -369,6 +369,34 @@ proptest! {
     }
 }
 
+/// What happens now is heard although there is much to catch up with.
+#[test]
+fn nobody_waits_for_the_end_of_another_s_replay() {
+    let log = Arc::new(MemoryLog::default());
+    let limits = RingLimits { updates: 4, bytes: 1 << 20, total_bytes: 1 << 20 };
+    let hub = Hub::new(log.clone(), limits, false);
+    let publish = |task_id| hub.publish([log.append(task_id, EventKind::Progress, json!({}))]);
+    (0..1000).for_each(|_| publish("long"));
+    publish("now");
+    let mut reader = Reader::new(&hub, 2);
+    for request in [json!({"task_id": "long"}), json!({"task_id": "now", "after_seq": 1})] {
+        let subscribed = reader.subscribe(Some(&request)).now_or_never();
+        subscribed.expect("at once").expect("subscribed");
+    }
+    publish("now");
+    let mut heard = 0;
+    loop {
+        let items = reader.next(Room { updates: 10, bytes: 1 << 20 }).now_or_never().expect("there is more");
+        heard += items.len();
+        let is_now =
+            |item: &Item| matches!(item, Item::Update(delivery) if delivery.update.event().task_id == "now");
+        if items.iter().any(is_now) {
+            break;
+        }
+    }
+    assert!(heard <= 20, "{heard} others came first");
+}
+
 /// Far behind the ring, and nothing is kept for it meanwhile.
 #[test]
 fn one_who_stands_still_gets_everything_later() {

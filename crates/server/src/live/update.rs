@@ -8,7 +8,7 @@ use bytes::Bytes;
 use realtime::socketio::{self, EncodeError};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tasks::{Event, EventKind, Task};
+use tasks::{Event, EventDetail, EventKind, Task};
 
 use crate::stream::Frames;
 
@@ -23,6 +23,8 @@ pub struct Update {
     json: Bytes,
     /// Where the object `data` ends in it, behind its brace.
     data_end: usize,
+    /// Bytes of the detail on the wire, and in memory, about.
+    detail_bytes: (usize, usize),
     /// For Socket.IO, plain.
     plain: OnceLock<socketio::Event>,
     /// For Socket.IO, with the layout.
@@ -56,10 +58,12 @@ impl Update {
             write!(json, "{{\"task_id\":{task_id},\"event_type\":\"{}\",\"data\":{data}", event_type.name());
         let data_end = json.len();
         let _ = write!(json, ",\"timestamp\":{timestamp},\"seq\":{seq},\"v\":{v}}}");
+        let detail_bytes = event.detail.as_deref().map(detail_bytes).unwrap_or_default();
         Arc::new(Update {
             event,
             json: json.into(),
             data_end,
+            detail_bytes,
             plain: OnceLock::new(),
             detailed: OnceLock::new(),
             other: Mutex::new(None),
@@ -92,13 +96,17 @@ impl Update {
         self.json.len()
     }
 
+    /// Bytes that the layout adds to it on the wire, about.
+    pub(crate) fn layout_bytes(&self) -> usize {
+        self.detail_bytes.0
+    }
+
     /// Bytes that it takes, about.
     pub fn size(&self) -> usize {
-        let detail = self.event.detail.as_ref();
-        let attached = detail.map_or(0, |detail| detail.attachments.iter().map(Bytes::len).sum());
         // Beside its text there are the values that it was made of, and its
         // forms on the wire.
-        6 * self.json.len() + 3 * attached
+        let (on_the_wire, in_memory) = self.detail_bytes;
+        6 * self.json.len() + in_memory + 2 * on_the_wire
     }
 
     /// The `task_update` for Socket.IO, shared by all who get it; with the
@@ -172,6 +180,34 @@ impl Update {
     }
 }
 
+/// Bytes of a detail on the wire, and in memory, about.
+fn detail_bytes(detail: &EventDetail) -> (usize, usize) {
+    let attached: usize = detail.attachments.iter().map(Bytes::len).sum();
+    let (text, tree) = value_bytes(&detail.value);
+    (text + attached, tree + attached)
+}
+
+/// Bytes of a value as JSON, and in memory, about: a number takes a few digits
+/// in the one and a whole value in the other, an object a node for its fields.
+fn value_bytes(value: &Value) -> (usize, usize) {
+    const VALUE: usize = size_of::<Value>();
+    const OBJECT: usize = 600;
+    const KEY: usize = 32;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => (6, VALUE),
+        Value::String(text) => (text.len() + 3, VALUE + text.len()),
+        Value::Array(values) => values.iter().map(value_bytes).fold((3, VALUE), plus),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| plus(value_bytes(value), (key.len() + 3, KEY)))
+            .fold((3, VALUE + OBJECT), plus),
+    }
+}
+
+fn plus(one: (usize, usize), two: (usize, usize)) -> (usize, usize) {
+    (one.0 + two.0, one.1 + two.1)
+}
+
 /// A text as JSON.
 struct Quoted<'a>(&'a str);
 
@@ -225,6 +261,26 @@ pub(crate) mod tests {
             v: tasks::EVENT_VERSION,
             detail: None,
         })
+    }
+
+    #[test]
+    fn a_layout_counts_with_all_the_values_that_it_is_made_of() {
+        let place = json!({"x": 12.5, "y": -100.25, "z": 0.5});
+        let component = json!({"id": "battery_01", "panel": "+X", "position": place, "center": place});
+        let detail = EventDetail {
+            value: json!({"layout": {"components": vec![component; 100]}}),
+            attachments: vec![Bytes::from_static(&[0; 1000])],
+        };
+        let text = detail.value.to_string().len();
+        let mut event = Event::clone(&event("t", 1, EventKind::IterationComplete, json!({})));
+        let plain = Update::new(Arc::new(event.clone()));
+        event.detail = Some(Arc::new(detail));
+        let update = Update::new(Arc::new(event));
+        assert_eq!(plain.layout_bytes(), 0);
+        let on_the_wire = update.layout_bytes() - 1000;
+        assert!((text / 2..2 * text).contains(&on_the_wire), "{on_the_wire} for {text}");
+        // Each component is three objects with nine values, none of them small.
+        assert!(update.size() - plain.size() > 100 * 3 * 600, "{}", update.size());
     }
 
     #[test]
