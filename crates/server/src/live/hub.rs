@@ -165,7 +165,8 @@ impl Hub {
     }
 
     /// After the feed skipped events: fills what is followed from the log, and
-    /// forgets the rest.
+    /// forgets the rest. What cannot be read is tried again in the background:
+    /// one unreadable log must not keep the news of all others back.
     pub async fn repair(&self) {
         let followed = self.topics().forget_lonely();
         for topic in [Some(&self.0.statuses), self.0.everything.as_ref()].into_iter().flatten() {
@@ -174,13 +175,37 @@ impl Hub {
             topic.ring().advance(head + 1);
             topic.tell();
         }
-        for (task_id, topic) in followed {
-            while let Err(failure) = self.catch_up(&task_id, &topic).await {
-                if matches!(failure, tasks::Error::UnknownTask { .. }) {
-                    break;
-                }
+        let mut followed = followed.into_iter();
+        while let Some((task_id, topic)) = followed.next() {
+            if !self.is_caught_up(&task_id, &topic).await {
+                let mut rest: Vec<_> = followed.chain([(task_id, topic)]).collect();
+                let hub = Arc::downgrade(&self.0);
+                tokio::spawn(async move {
+                    while !rest.is_empty() {
+                        tokio::time::sleep(STORE_RETRY).await;
+                        let Some(hub) = hub.upgrade().map(Hub) else { return };
+                        for (task_id, topic) in std::mem::take(&mut rest) {
+                            if !hub.is_caught_up(&task_id, &topic).await {
+                                rest.push((task_id, topic));
+                            }
+                        }
+                    }
+                });
+                return;
+            }
+        }
+    }
+
+    /// Catches up; whether there is nothing to be tried again.
+    async fn is_caught_up(&self, task_id: &str, topic: &Topic) -> bool {
+        if topic.is_lonely() {
+            return true;
+        }
+        match self.catch_up(task_id, topic).await {
+            Ok(()) | Err(tasks::Error::UnknownTask { .. }) => true,
+            Err(failure) => {
                 tracing::error!("live feed of task {task_id}: {failure}");
-                tokio::time::sleep(STORE_RETRY).await;
+                false
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -384,17 +385,42 @@ fn nobody_waits_for_the_end_of_another_s_replay() {
         subscribed.expect("at once").expect("subscribed");
     }
     publish("now");
-    let mut heard = 0;
-    loop {
-        let items = reader.next(Room { updates: 10, bytes: 1 << 20 }).now_or_never().expect("there is more");
-        heard += items.len();
-        let is_now =
-            |item: &Item| matches!(item, Item::Update(delivery) if delivery.update.event().task_id == "now");
-        if items.iter().any(is_now) {
-            break;
-        }
+    let room = Room { updates: 10, bytes: 1 << 20 };
+    let mut next = || reader.next(room).now_or_never().expect("there is more");
+    let heard = [next(), next()].concat();
+    let is_now = |item: &Item| matches!(item, Item::Update(it) if it.update.event().task_id == "now");
+    assert!(heard.iter().any(is_now), "{} others came first", heard.len());
+}
+
+/// A log that cannot be read for a while keeps only its own followers waiting.
+#[tokio::test(start_paused = true)]
+async fn the_feed_goes_on_while_what_it_skipped_cannot_be_read() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), RingLimits::default(), false);
+    let append = |task_id| log.append(task_id, EventKind::Progress, json!({}));
+    let mut readers = Vec::new();
+    for task_id in ["one", "two"] {
+        hub.publish([append(task_id)]);
+        let mut reader = Reader::new(&hub, 1);
+        let request = json!({"task_id": task_id, "after_seq": 1});
+        assert_eq!(reader.subscribe(Some(&request)).await.expect("subscribed").body["mode"], "live");
+        readers.push(reader);
     }
-    assert!(heard <= 20, "{heard} others came first");
+    let skipped = [append("one"), append("two")];
+    log.fail(u32::MAX);
+    let (sender, feed) = tokio::sync::broadcast::channel(1);
+    for event in skipped {
+        sender.send(event).expect("a receiver");
+    }
+    tokio::spawn(hub.pump(feed));
+    // The second event is still in the feed, the first only in the log.
+    for reader in readers.iter_mut().rev() {
+        let room = Room { updates: 9, bytes: 1 << 20 };
+        let heard = tokio::time::timeout(Duration::from_secs(60), reader.next(room)).await.expect("news");
+        assert!(matches!(&heard[..], [Item::Update(delivery)] if delivery.update.seq() == 2), "{heard:?}");
+        log.fail(0);
+    }
+    drop(sender);
 }
 
 /// Far behind the ring, and nothing is kept for it meanwhile.
