@@ -130,6 +130,8 @@ impl Workers {
             signal.set(Signal::YIELD);
         }
         tokio::select! {
+            // The end comes first: a report that arrives with it is not taken.
+            biased;
             () = self.stopped.cancelled() => {}
             () = self.keep(claimed, &signal) => {}
         }
