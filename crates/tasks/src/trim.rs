@@ -77,7 +77,11 @@ impl Trimmer {
         loop {
             let outcome = tokio::select! {
                 () = self.long_logs.rung.notified() => self.trim_noted().await,
-                _ = period.tick() => self.trim_ended().await,
+                _ = period.tick() => {
+                    // What could not be trimmed when it was noted is tried again.
+                    let noted = self.trim_noted().await;
+                    noted.and(self.trim_ended().await)
+                }
             };
             if let Err(error) = outcome {
                 warn!(%error, "logs were not trimmed; it is tried again later");
@@ -96,10 +100,15 @@ impl Trimmer {
 
     async fn trim_noted(&self) -> Result<(), sqlx::Error> {
         let Some(keep) = self.retention.keep_per_task else { return Ok(()) };
+        let mut outcome = Ok(());
         for task_id in self.long_logs.take() {
-            self.trim(&task_id, keep.get()).await?;
+            if let Err(error) = self.trim(&task_id, keep.get()).await {
+                // A task that has ended is never noted again.
+                self.long_logs.task_ids().insert(task_id);
+                outcome = Err(error);
+            }
         }
-        Ok(())
+        outcome
     }
 
     async fn trim_ended(&self) -> Result<(), sqlx::Error> {
@@ -136,5 +145,38 @@ impl Trimmer {
             }
         }
         self.store.turn().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::system_clock;
+    use crate::log::tests::{claimed, open, progress, seqs};
+
+    #[tokio::test]
+    async fn a_log_that_could_not_be_trimmed_is_trimmed_later() {
+        let (_directory, log, settings) = open().await;
+        let (lease, mut head_seq) = {
+            let claimed = claimed(&log, &settings).await;
+            (claimed.lease, claimed.head_seq)
+        };
+        for percent in 0..5 {
+            head_seq = log.append(&lease, head_seq, progress(percent, None)).await.unwrap().head_seq;
+        }
+        let retention = Retention { keep_per_task: NonZeroU64::new(2), keep_ended: None };
+        let long_logs = Arc::new(LongLogs::new(&retention));
+        let trimmer = Trimmer { store: log.store.clone(), retention, long_logs, clock: system_clock() };
+        let execute = async |sql: &'static str| {
+            let mut tx = log.store.begin().await.unwrap();
+            sqlx::query(sql).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        execute("CREATE TRIGGER stuck BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'stuck'); END").await;
+        trimmer.long_logs.note(&lease.task_id, head_seq);
+        trimmer.trim_noted().await.unwrap_err();
+        execute("DROP TRIGGER stuck").await;
+        trimmer.trim_noted().await.unwrap();
+        assert_eq!(seqs(&log, &lease.task_id).await, [head_seq - 1, head_seq]);
     }
 }
