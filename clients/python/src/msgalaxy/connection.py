@@ -9,12 +9,29 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import requests
 import socketio
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
 NAMESPACE = "/tasks"
 
 logger = logging.getLogger("msgalaxy.live")
+
+
+def http_session() -> requests.Session:
+    """A session for polling that takes an answer cut off within its headers for what it is.
+
+    Without its length the rest of such an answer looks like an empty one, and the packets that it
+    carried would be missed in silence. Engine.IO has no empty answers.
+    """
+
+    def check(answer: requests.Response, *_: Any, **__: Any) -> None:
+        if answer.ok and not answer.content:
+            raise requests.exceptions.ConnectionError("the answer to a poll was cut off")
+
+    session = requests.Session()
+    session.hooks["response"].append(check)
+    return session
 
 
 def handle_in_order(

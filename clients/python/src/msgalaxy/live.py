@@ -13,7 +13,14 @@ from typing import Any
 import socketio
 from socketio.exceptions import SocketIOError
 
-from msgalaxy.connection import NAMESPACE, close, handle_in_order, join, stands
+from msgalaxy.connection import (
+    NAMESPACE,
+    close,
+    handle_in_order,
+    http_session,
+    join,
+    stands,
+)
 from msgalaxy.delivery import ALL_TASKS, Options, Stream, Update, Verdict, read_layout
 from msgalaxy.rest import FINAL_STATUSES, as_object
 from msgalaxy.state import TaskState
@@ -186,7 +193,7 @@ class TaskWebSocketClient:
         # The library's own reconnection gives up after an orderly close by the server, such as a
         # restart, and reuses a connection object whose old threads may still run. So it stays off
         # and every attempt gets a fresh object.
-        sio = socketio.Client(reconnection=False, handle_sigint=False)
+        sio = socketio.Client(reconnection=False, handle_sigint=False, http_session=http_session())
         handle_in_order(sio, lambda: sio is self.sio, lambda: self._lost(sio))
         earlier = getattr(self, "sio", None)
         if earlier is not None:
