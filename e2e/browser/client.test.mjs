@@ -201,11 +201,34 @@ const task_id = '${await server.create(SHORT)}';
 ${block}
 socket.on('task_update', ({ data }) => data.status === 'completed' && socket.disconnect());`;
 
+/** Runs a fragment that only a browser understands, with the `id` of a task, until it has said `until`. */
+async function inPage(block, until) {
+  const id = await server.create(SHORT);
+  const browser = await launch();
+  const { page, close } = await open(browser, server.url);
+  const said = new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`never said ${until}`)), RUN_MS);
+    page.on('console', async (message) => {
+      const words = await Promise.all(message.args().map((word) => word.jsonValue()));
+      if (!JSON.stringify(words).includes(until)) return;
+      clearTimeout(late);
+      resolve();
+    });
+  });
+  await page.evaluate(`const id = '${id}';\n${block}`);
+  await said;
+  await close();
+  await browser.close();
+}
+
 const guides = existsSync(`${ROOT}docs/guide`) ? readdirSync(`${ROOT}docs/guide`).filter((name) => name.endsWith('.md')) : [];
 for (const document of ['README.md', 'README.zh.md', 'clients/js/README.md', 'web/README.md', ...guides.map((name) => `docs/guide/${name}`)]) {
   const text = readFileSync(ROOT + document, 'utf8');
   const blocks = [...text.matchAll(/^```(?:js|javascript|mjs|ts)\n(.*?)^```/gms)].map(([, block]) => block);
   for (const [index, block] of blocks.entries()) {
-    test(`${document}: example ${index + 1}`, async () => run(`example-${document.replaceAll('/', '-')}-${index}.mjs`, await whole(block)));
+    test(`${document}: example ${index + 1}`, async () =>
+      block.includes('new EventSource')
+        ? inPage(block, '"status":"completed"')
+        : run(`example-${document.replaceAll('/', '-')}-${index}.mjs`, await whole(block)));
   }
 }

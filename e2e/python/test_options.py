@@ -73,7 +73,7 @@ def test_progress_that_waited_is_left_out(api: APIClient, client: Any, server: S
 
 def test_layouts(api: APIClient, client: Any, server: Server) -> None:
     # A layout is larger than what lies between two cuts elsewhere.
-    proxy = CuttingProxy(server.port, 9, 6000, 60_000)
+    proxy = CuttingProxy(server.port, 9, 6000, 30_000)
     task_id = order_task(api)
     report = client(proxy, "websocket", task_id, {"layout": True})
     assert proxy.cuts > 2
