@@ -41,16 +41,7 @@ async fn a_connection_that_breaks_is_noticed() {
 
 #[tokio::test]
 async fn what_the_client_sent_before_its_goodbye_is_handled() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let host = Host::start(Config::default(), move |mut socket: Socket| {
-        let tell = tell.clone();
-        async move {
-            while let Some(message) = socket.recv().await {
-                tell.send(message).unwrap();
-            }
-        }
-    })
-    .await;
+    let (host, mut told) = Host::listening(Config::default()).await;
     host.open_polling().await.post("4last words\x1e1").await;
     assert_eq!(patient(told.recv()).await, Some(Message::from("last words")));
     let mut socket = host.open_websocket().await;

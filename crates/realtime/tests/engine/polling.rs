@@ -43,16 +43,7 @@ async fn what_is_no_packet_ends_the_session() {
 
 #[tokio::test]
 async fn what_came_before_the_nonsense_is_delivered() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let host = Host::start(Config::default(), move |mut socket: Socket| {
-        let tell = tell.clone();
-        async move {
-            while let Some(message) = socket.recv().await {
-                tell.send(message).unwrap();
-            }
-        }
-    })
-    .await;
+    let (host, mut told) = Host::listening(Config::default()).await;
     let polling = host.open_polling().await;
     assert_eq!(polling.post("4one\x1e4two\x1eabc\x1e4three").await.status, 400);
     assert_eq!(told.recv().await, Some(Message::from("one")));

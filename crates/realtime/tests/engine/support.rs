@@ -6,7 +6,7 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use futures_util::{SinkExt, StreamExt};
 use realtime::Config;
-use realtime::engine::{CloseReason, Server, SessionId, Socket, Transport};
+use realtime::engine::{CloseReason, Message, Server, SessionId, Socket, Transport};
 use realtime::hooks::{HandshakeRefused, Hooks, UpgradeOutcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -76,6 +76,21 @@ impl Host {
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, server, told }
+    }
+
+    /// Hands on what its clients say.
+    pub(crate) async fn listening(config: Config) -> (Self, mpsc::UnboundedReceiver<Message>) {
+        let (tell, told) = mpsc::unbounded_channel();
+        let host = Self::start(config, move |mut socket: Socket| {
+            let tell = tell.clone();
+            async move {
+                while let Some(message) = socket.recv().await {
+                    tell.send(message).unwrap();
+                }
+            }
+        })
+        .await;
+        (host, told)
     }
 
     pub(crate) async fn echo(config: Config) -> Self {
