@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::job::JobFunction;
 use crate::log::Log;
-use crate::page::{EventPage, Extent};
+use crate::page::{EventPage, Extent, Head};
 use crate::settings::{EngineSettings, Surroundings};
 use crate::store::{Details, Input, Store};
 use crate::task::{Status, Task};
@@ -124,6 +124,19 @@ impl Engine {
         self.log().store.extent(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
+    /// The heads of these tasks, in one look; tasks that there are not are left
+    /// out.
+    pub async fn heads(&self, task_ids: &[Arc<str>]) -> Result<Vec<Head>, Error> {
+        Ok(self.log().store.heads(task_ids).await?)
+    }
+
+    /// The heads of all tasks that have not ended, and of those with a larger id
+    /// than `newer_than`, which were submitted later; without one, of the task
+    /// that was submitted last.
+    pub async fn open_heads(&self, newer_than: Option<&str>) -> Result<Vec<Head>, Error> {
+        Ok(self.log().store.open_heads(newer_than).await?)
+    }
+
     /// Events with `seq > after`, in order, at most `limit` (0 counts as 1) and
     /// at most [`Engine::MAX_PAGE`]. Where the log was trimmed they start with
     /// the oldest that is left, and the page's extent says so.
@@ -152,7 +165,8 @@ impl Engine {
     }
 
     /// Live events of all tasks that run in this process, as a hint: it may lag
-    /// or skip, the log is the truth. Who begins to watch and then reads the log
+    /// or skip, and what was stored although the answer got lost is not told; the
+    /// log is the truth, and [`Engine::heads`] tells how far it goes. Who begins to watch and then reads the log
     /// misses nothing; a receiver that lags reads the log again.
     /// Each receiver costs whoever appends a wake-up, so take one and hand on
     /// from there.

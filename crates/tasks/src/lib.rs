@@ -41,7 +41,7 @@ pub use engine::Engine;
 pub use error::Error;
 pub use event::{EVENT_VERSION, Event, EventDetail, EventKind, NewEvent};
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
-pub use page::{EventPage, Extent};
+pub use page::{EventPage, Extent, Head};
 pub use settings::{EngineSettings, Messages, Retention, Surroundings};
 pub use task::{Status, Task};
 

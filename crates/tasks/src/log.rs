@@ -229,6 +229,21 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn an_append_whose_answer_got_lost_is_announced_in_full_when_it_is_repeated() {
+        let (_directory, log, settings) = open().await;
+        let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
+        let event = NewEvent::iteration_complete(json!({"iteration": 1}))
+            .with_detail(json!({"layout": [1.5]}), vec![Bytes::from_static(b"field")]);
+        let report = Arc::new(Report::of(vec![event.clone(), NewEvent::progress(json!({}))], None));
+        log.append(&lease, head_seq, report.clone()).await.unwrap();
+        let mut live = log.watch();
+        log.append(&lease, head_seq, report).await.unwrap();
+        let again = live.try_recv().unwrap();
+        assert_eq!((again.seq, again.detail.is_some(), &again.detail), (3, true, &event.detail));
+        assert_eq!(live.try_recv().unwrap().detail, None);
+    }
+
+    #[tokio::test]
     async fn a_finished_task_accepts_nothing() {
         let (_directory, log, settings) = open().await;
         let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;

@@ -26,3 +26,12 @@ impl Extent {
         self.first_seq > after.saturating_add(1)
     }
 }
+
+/// How far the log of a task goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The task.
+    pub task_id: String,
+    /// Seq of its newest event.
+    pub seq: u64,
+}

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sqlx::Row;
@@ -6,10 +7,10 @@ use sqlx::any::AnyRow;
 
 use super::detail::detail_of;
 use super::entry::status_of;
-use super::{Connection, Store, json, optional_json, signed, unreadable, unsigned};
+use super::{Connection, Store, as_rows, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind};
-use crate::page::{EventPage, Extent};
+use crate::page::{EventPage, Extent, Head};
 use crate::task::{Status, Task};
 
 const TASK_COLUMNS: &str = "SELECT id, status, created_at, started_at, completed_at, result, error, progress, \
@@ -88,6 +89,42 @@ impl Store {
         row.as_ref().map(extent_of).transpose()
     }
 
+    pub(crate) async fn heads(&self, task_ids: &[Arc<str>]) -> Result<Vec<Head>, sqlx::Error> {
+        let ids: Vec<[&str; 1]> = task_ids.iter().map(|id| [&**id]).collect();
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(
+            self.dialect.sql("SELECT id, head_seq FROM tasks WHERE id IN (SELECT value->>0 FROM {rows})"),
+        )
+        .bind(as_rows(&ids)?)
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(head_of).collect()
+    }
+
+    /// Of the tasks that have not ended, and of those with a larger id, or the
+    /// largest.
+    pub(crate) async fn open_heads(&self, newer_than: Option<&str>) -> Result<Vec<Head>, sqlx::Error> {
+        const OPEN: &str =
+            "SELECT id, head_seq FROM tasks WHERE status IN ('pending', 'running', 'paused') UNION";
+        let mut connection = self.read().await?;
+        let rows = match newer_than {
+            Some(id) => {
+                sqlx::query(self.dialect.sql(&format!("{OPEN} SELECT id, head_seq FROM tasks WHERE id > $1")))
+                    .bind(id)
+                    .fetch_all(&mut *connection)
+                    .await?
+            }
+            None => {
+                sqlx::query(self.dialect.sql(&format!(
+                    "{OPEN} SELECT id, head_seq FROM tasks WHERE id = (SELECT MAX(id) FROM tasks)"
+                )))
+                .fetch_all(&mut *connection)
+                .await?
+            }
+        };
+        rows.iter().map(head_of).collect()
+    }
+
     /// Events with a larger seq than `after`, in order. One statement, so that
     /// events and extent are of one moment.
     pub(crate) async fn page(
@@ -141,7 +178,7 @@ pub(crate) enum Details {
     Read,
 }
 
-/// Events with a larger seq than `after`, in order.
+/// Events with a larger seq than `after`, in order, with their details.
 pub(crate) async fn events_after(
     connection: &mut Connection,
     task_id: &str,
@@ -149,14 +186,16 @@ pub(crate) async fn events_after(
     limit: usize,
 ) -> Result<Vec<Event>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT seq, kind, data, timestamp_ms FROM events WHERE task_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        "SELECT e.seq, kind, data, timestamp_ms, value, attachments FROM events e \
+         LEFT JOIN event_details d ON d.task_id = e.task_id AND d.seq = e.seq \
+         WHERE e.task_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3",
     )
     .bind(task_id)
     .bind(signed(after))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| event_of(task_id, row)).collect()
+    rows.iter().map(|row| Ok(Event { detail: detail_of(row)?, ..event_of(task_id, row)? })).collect()
 }
 
 fn event_of(task_id: &str, row: &AnyRow) -> Result<Event, sqlx::Error> {
@@ -170,6 +209,10 @@ fn event_of(task_id: &str, row: &AnyRow) -> Result<Event, sqlx::Error> {
         v: EVENT_VERSION,
         detail: None,
     })
+}
+
+fn head_of(row: &AnyRow) -> Result<Head, sqlx::Error> {
+    Ok(Head { task_id: row.try_get("id")?, seq: unsigned("tasks.head_seq", row.try_get("head_seq")?)? })
 }
 
 fn extent_of(row: &AnyRow) -> Result<Extent, sqlx::Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use tasks::{Engine, EngineSettings, Error, EventDetail, Extent, JobFunction, NewEvent};
+use tasks::{Engine, EngineSettings, Error, EventDetail, Extent, Head, JobFunction, NewEvent};
 
 use crate::support::*;
 
@@ -58,6 +58,35 @@ async fn a_detail_is_stored_with_its_event_and_read_only_when_asked_for() {
         assert_eq!(serde_json::to_value(event).unwrap(), serde_json::to_value(detailed).unwrap());
     }
     assert_eq!(engine.detailed_page(&id, 2, 1).await.unwrap().events, detailed[2..3]);
+}
+
+#[tokio::test]
+async fn heads_tell_how_far_logs_go_and_which_tasks_have_not_ended() {
+    let store = TestStore::new().await;
+    let engine = store.open(plain_counting()).await;
+    let head = |id: &String, seq| Head { task_id: id.clone(), seq };
+    assert_eq!(engine.open_heads(None).await.unwrap(), []);
+    let ended = engine.submit(json!({}), steps(2)).await.unwrap().id;
+    let events = to_the_end(&engine, &ended).await.len() as u64;
+    assert_eq!(engine.open_heads(None).await.unwrap(), [head(&ended, events)], "the newest of all");
+    engine.shutdown(std::time::Duration::from_secs(5)).await;
+    let waiting = engine.submit(json!({}), steps(2)).await.unwrap().id;
+    let cancelled = engine.submit(json!({}), steps(2)).await.unwrap().id;
+    engine.cancel(&cancelled).await.unwrap();
+    for (newer_than, expected) in [
+        (None, vec![head(&waiting, 1), head(&cancelled, 2)]),
+        (Some(&ended), vec![head(&waiting, 1), head(&cancelled, 2)]),
+        (Some(&cancelled), vec![head(&waiting, 1)]),
+    ] {
+        let mut heads = engine.open_heads(newer_than.map(String::as_str)).await.unwrap();
+        heads.sort_by(|one, two| one.task_id.cmp(&two.task_id));
+        assert_eq!(heads, expected, "{newer_than:?}");
+    }
+    let asked: Vec<Arc<str>> = vec![ended.as_str().into(), "x'\"".into(), waiting.as_str().into()];
+    let mut heads = engine.heads(&asked).await.unwrap();
+    heads.sort_by(|one, two| one.task_id.cmp(&two.task_id));
+    assert_eq!(heads, [head(&ended, events), head(&waiting, 1)]);
+    assert_eq!(engine.heads(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]
