@@ -10,23 +10,34 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use realtime::WriteTimeout;
 use realtime::engine::PeerAddress;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// How long a client may keep its connection waiting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For the next request, head and all.
+    pub(crate) head: Duration,
+    /// For taking a byte of an answer, whatever answer it is.
+    pub(crate) write: Duration,
+}
+
 /// Serves until `stop`, then takes no more and returns when the answers in
-/// flight are sent. A connection whose next request does not arrive, head and
-/// all, within `head_timeout` is closed, so that nobody keeps one for nothing.
+/// flight are sent. A connection whose client keeps it waiting for too long is
+/// closed, so that nobody keeps one for nothing.
 /// Every request has its [`PeerAddress`] in its extensions.
 /// Dropped before its end, it ends every connection that is no WebSocket.
 pub(crate) async fn serve(
-    mut listener: impl Listener<Addr = SocketAddr>,
+    mut listener: impl Listener<Io = TcpStream, Addr = SocketAddr>,
     router: Router,
-    head_timeout: Duration,
+    patience: Patience,
     stop: CancellationToken,
 ) {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    builder.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -40,7 +51,8 @@ pub(crate) async fn serve(
             request.extensions_mut().insert(PeerAddress(peer));
             router.call(request)
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stream = TokioIo::new(WriteTimeout::new(stream, patience.write));
+        let connection = builder.serve_connection(stream, service).with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
@@ -62,21 +74,37 @@ pub(crate) async fn serve(
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use axum::Extension;
+    use axum::body::Body;
     use axum::routing::get;
+    use bytes::Bytes;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::task::JoinHandle;
+    use tokio::time::timeout;
 
     use super::*;
+
+    const PATIENCE: Patience = Patience { head: Duration::from_secs(20), write: Duration::from_secs(20) };
+
+    /// Serves on a port of its own.
+    async fn start(router: Router, patience: Patience) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(serve(listener, router, patience, stop.clone()));
+        (address, stop, served)
+    }
 
     #[tokio::test]
     async fn every_request_of_a_connection_knows_its_peer() {
         let tell = |Extension(peer): Extension<PeerAddress>| async move { format!("I am {}.", peer.0) };
-        let router = Router::new().route("/", get(tell));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, router, Duration::from_secs(20), stop.clone()));
+        let (address, stop, served) = start(Router::new().route("/", get(tell)), PATIENCE).await;
 
         let mut client = TcpStream::connect(address).await.unwrap();
         let expected = format!("I am {}.", client.local_addr().unwrap());
@@ -85,6 +113,61 @@ mod tests {
         let mut answers = String::new();
         client.read_to_string(&mut answers).await.unwrap();
         assert_eq!(answers.matches(&expected).count(), 2, "{answers}");
+        stop.cancel();
+        served.await.unwrap();
+    }
+
+    /// What of an endless body was asked for, and whether it was dropped.
+    #[derive(Default)]
+    struct Endless {
+        bytes: AtomicUsize,
+        dropped: CancellationToken,
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_cut_off_and_holds_little_till_then() {
+        const PIECE: &[u8] = &[b'x'; 16 << 10];
+        let endless = Arc::new(Endless::default());
+        let seen = endless.clone();
+        let answer = move || async move {
+            let end = seen.dropped.clone().drop_guard();
+            let pieces = stream::unfold((seen, end), |(seen, end)| async move {
+                seen.bytes.fetch_add(PIECE.len(), Ordering::Relaxed);
+                Some((Ok::<_, Infallible>(Bytes::from_static(PIECE)), (seen, end)))
+            });
+            Body::from_stream(pieces)
+        };
+        let patience = Patience { write: Duration::from_millis(200), ..PATIENCE };
+        let router = Router::new().route("/endless", get(answer)).route("/", get(|| async { "here" }));
+        let (address, stop, served) = start(router, patience).await;
+
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stalled = socket.connect(address).await.unwrap();
+        stalled.write_all(b"GET /endless HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        // Others are served meanwhile.
+        let mut other = TcpStream::connect(address).await.unwrap();
+        let served_meanwhile = async {
+            let mut answers = 0;
+            while !endless.dropped.is_cancelled() {
+                other.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+                let mut heard = Vec::new();
+                while !heard.ends_with(b"here") {
+                    assert!(other.read_buf(&mut heard).await.unwrap() > 0);
+                }
+                answers += 1;
+            }
+            answers
+        };
+        let answers = timeout(Duration::from_secs(60), served_meanwhile).await.expect("an end");
+        assert!(answers > 0);
+        // The system takes some megabytes for a connection of the same machine.
+        let bytes = endless.bytes.load(Ordering::Relaxed);
+        assert!(bytes < 32 << 20, "{bytes} bytes");
+        let mut rest = Vec::new();
+        let end = stalled.read_to_end(&mut rest).await;
+        assert!(rest.len() < bytes && end.is_err(), "{end:?} after {} of {bytes} bytes", rest.len());
+        drop(other);
         stop.cancel();
         served.await.unwrap();
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::accept::Patience;
+
 pub use events::Events;
 
 /// How a server works.
@@ -74,15 +76,16 @@ pub struct Limits {
     pub queued_tasks: usize,
     /// Uploaded BOM files; more are refused with `uploads_full`. Default 1000.
     pub uploaded_boms: usize,
-    /// Connections of Socket.IO and of the native stream together; more are
-    /// refused with `too_many_connections`, in the `data.code` of CONNECT_ERROR
-    /// or with status 503. Default 10000.
+    /// Connections of Socket.IO, of the native stream and of server-sent events
+    /// together; more are refused with `too_many_connections`, in the
+    /// `data.code` of CONNECT_ERROR or with status 503. Default 10000.
     pub connections: usize,
     /// Tasks one connection follows; more are refused with
     /// `too_many_subscriptions`. Default 100.
     pub subscriptions_per_connection: usize,
-    /// A client that takes nothing for this long while there is something for
-    /// it is disconnected, s. Default 20.
+    /// A client that takes no byte for this long while there are some for it is
+    /// disconnected, s: whatever the answer or the stream is, REST, server-sent
+    /// events, polling or WebSocket. Default 20.
     pub write_timeout_s: u64,
     /// How long running tasks may take to reach a checkpoint when the server is
     /// told to end, s. Default 10.
@@ -128,8 +131,8 @@ impl Limits {
         Duration::from_secs(self.body_timeout_s)
     }
 
-    pub(crate) fn head_timeout(&self) -> Duration {
-        Duration::from_secs(self.head_timeout_s)
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { head: Duration::from_secs(self.head_timeout_s), write: self.write_timeout() }
     }
 
     pub(crate) fn write_timeout(&self) -> Duration {

@@ -25,7 +25,8 @@ const STORE: &str = "msgalaxy.db";
 const LEASE: Duration = Duration::from_secs(15);
 /// Runs without a new checkpoint after which a task fails.
 const MAX_ATTEMPTS: u32 = 5;
-/// The system ends a connection whose peer acknowledges nothing for this long.
+/// The system ends a connection whose peer acknowledges nothing for this long,
+/// also where the little that is sent to it still fits into the system's buffer.
 const TCP_STALL: Duration = Duration::from_secs(90);
 /// Time for answers in flight once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -89,8 +90,8 @@ pub async fn run(
     let stop_accepting = CancellationToken::new();
     let door = socket::door(state.hub().clone(), &state.settings().limits, state.connections().clone());
     let router = routes::router(state.clone(), door.clone());
-    let head_timeout = state.settings().limits.head_timeout();
-    let serve = accept::serve(listener.tap_io(tune), router, head_timeout, stop_accepting.clone());
+    let patience = state.settings().limits.patience();
+    let serve = accept::serve(listener.tap_io(tune), router, patience, stop_accepting.clone());
     let mut serve = std::pin::pin!(serve);
     // Nobody may want to know; connections wait in the listener until served.
     let _ = ready.send(address);

@@ -10,6 +10,8 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::WriteTimeout;
+
 /// What an upgraded HTTP connection runs on.
 pub(crate) enum Stream {
     /// Bare, without hyper's buffers.
@@ -95,16 +97,19 @@ impl Stream {
     }
 }
 
-/// The TCP connection under hyper's HTTP/1 server, or under the one that axum
-/// uses, which tells versions of HTTP apart.
+/// The TCP connection under hyper's HTTP/1 server, watched or not, or under the
+/// one that axum uses, which tells versions of HTTP apart.
 fn bare(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
-        Err(upgraded) => {
-            let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
-            Ok((parts.io.into_inner(), parts.read_buf))
-        }
-    }
+    let upgraded = match upgraded.downcast::<TokioIo<WriteTimeout>>() {
+        Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    let parts = auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)?;
+    Ok((parts.io.into_inner(), parts.read_buf))
 }
 
 /// How much is joined for a stream that cannot gather.

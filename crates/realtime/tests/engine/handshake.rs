@@ -1,9 +1,13 @@
-use realtime::Config;
-use realtime::engine::Socket;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use realtime::engine::{Server, Socket};
 use realtime::hooks::HandshakeRefused;
+use realtime::{Config, WriteTimeout};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use super::support::{Host, Told};
+use super::support::{Host, PATIENCE, Told, patient};
 
 fn opened(packet: &str) -> Value {
     serde_json::from_str(packet.strip_prefix('0').unwrap()).unwrap()
@@ -110,4 +114,23 @@ async fn the_application_knows_the_request_and_the_peer() {
     assert!(request.headers.contains_key("host"));
     // Nobody told the server: it has the connection itself, not a wrapper of it.
     assert_eq!(request.peer.unwrap().ip(), host.address.ip());
+}
+
+#[tokio::test]
+async fn a_websocket_has_the_bare_connection_also_where_answers_were_watched() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::new(Config::default(), move |mut socket: Socket| {
+        tell.send(socket.take_request().unwrap().peer).unwrap();
+        async move { while socket.recv().await.is_some() {} }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/engine.io/?EIO=4&transport=websocket", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = TokioIo::new(WriteTimeout::new(stream, PATIENCE));
+        let service = TowerToHyperService::new(server);
+        http1::Builder::new().serve_connection(stream, service).with_upgrades().await.unwrap();
+    });
+    let _socket = patient(tokio_tungstenite::connect_async(url)).await.unwrap();
+    assert!(patient(told.recv()).await.unwrap().is_some(), "it is asked who its peer is");
 }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Nothing here takes nearly as long; a test that hangs fails instead.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits, but not for ever.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -55,7 +55,11 @@ impl Server {
 
     /// Starts with other settings, or other things in the data directory.
     pub(crate) async fn start_with(prepare: impl FnOnce(&mut Settings, &Path)) -> Server {
-        let dir = tempfile::tempdir().expect("a directory");
+        Server::start_in(tempfile::tempdir().expect("a directory"), prepare).await
+    }
+
+    /// Starts where something has been before.
+    pub(crate) async fn start_in(dir: TempDir, prepare: impl FnOnce(&mut Settings, &Path)) -> Server {
         let mut settings = Settings { data_dir: dir.path().to_owned(), ..Settings::default() };
         settings.limits.shutdown_s = 5;
         prepare(&mut settings, dir.path());
