@@ -71,11 +71,10 @@ impl From<realtime::engine::Closed> for Gone {
 /// Serves one connection to its end.
 async fn converse(mut connection: Connection, door: Arc<Door>) {
     drop(connection.take_request());
-    let place = Place::take(&door.connections);
-    if place.number() > door.limits.connections {
+    let Some(_place) = Place::take(&door.connections, door.limits.connections) else {
         Box::pin(refuse(connection)).await;
         return;
-    }
+    };
     // What is seldom done is boxed: most connections wait most of the time, and
     // each keeps room for all that it does not box.
     let mut session = Session { door, tasks: None };

@@ -56,12 +56,11 @@ pub(crate) async fn door(
     };
     let credit = query_number(&query, "credit", 0..=u64::from(MAX_CREDIT))?;
     let credit = credit.and_then(|credit| u32::try_from(credit).ok()).unwrap_or(CREDIT);
-    let place = Place::take(state.connections());
-    let (most, write_timeout) =
-        (state.settings().limits.connections, state.settings().limits.write_timeout());
-    if place.number() > most {
-        return Err(ApiError::too_many_connections(most));
-    }
+    let limits = &state.settings().limits;
+    let Some(place) = Place::take(state.connections(), limits.connections) else {
+        return Err(ApiError::too_many_connections(limits.connections));
+    };
+    let write_timeout = limits.write_timeout();
     let format = accepted.subprotocol.and_then(Format::of).expect("one of the two was required");
     let upgrading = hyper::upgrade::on(&mut request);
     let response = accepted.response().map(|()| Body::empty());

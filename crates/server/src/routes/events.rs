@@ -2,7 +2,8 @@
 //! accept `text/event-stream`, all of them as they happen.
 //!
 //! The stream is what an `EventSource` expects: `id:` is the seq, which comes
-//! back as `Last-Event-ID`; a comment shows that a silent stream lives; where
+//! back as `Last-Event-ID`; a comment shows that a silent stream lives; no event
+//! is named `error`, as the browser's own of a broken connection is; where
 //! nothing can come any more the answer is 204, which ends the reconnecting.
 //! It is pulled by the connection as fast as the client reads.
 
@@ -77,15 +78,18 @@ async fn follow(
     query: &HashMap<String, String>,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let request = subscription(id, query, headers)?;
-    let place = Place::take(state.connections());
+    let last = last_event_id(headers)?;
+    let request = subscription(id, query, last)?;
     let limit = state.settings().limits.connections;
-    if place.number() > limit {
+    let Some(place) = Place::take(state.connections(), limit) else {
         return Err(ApiError::too_many_connections(limit));
-    }
+    };
     let mut reader = Reader::new(state.hub(), 1);
     let Answer { event, body, updates } = reader.subscribe(Some(&request)).await.map_err(refused)?;
-    if reader.is_idle() && updates.is_empty() {
+    // Also who asks for another log each time it comes back: it has the last id
+    // from the snapshot of this one.
+    let knows_all = last.is_some_and(|last| body["head_seq"] == last);
+    if reader.is_idle() && (updates.is_empty() || knows_all) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let mut first = RETRY.to_owned();
@@ -158,6 +162,8 @@ fn text(items: Vec<Item>, with_ids: bool) -> String {
                 let id = with_ids.then(|| delivery.update.seq());
                 write_event(&mut text, "task_update", id, &json);
             }
+            // An `EventSource` calls its own troubles `error`.
+            Item::Notice("error", body) => write_notice(&mut text, "notice", &body),
             Item::Notice(name, body) => write_notice(&mut text, name, &body),
         }
     }
@@ -179,7 +185,7 @@ fn write_event(text: &mut String, name: &str, id: Option<u64>, data: &str) {
 }
 
 /// What is asked for, in the form of the other doors.
-fn subscription(id: &str, query: &HashMap<String, String>, headers: &HeaderMap) -> Result<Value, ApiError> {
+fn subscription(id: &str, query: &HashMap<String, String>, last: Option<u64>) -> Result<Value, ApiError> {
     if query.contains_key("layout") {
         return Err(ApiError::bad_request(
             "invalid_query",
@@ -187,7 +193,7 @@ fn subscription(id: &str, query: &HashMap<String, String>, headers: &HeaderMap) 
         ));
     }
     // A client that reconnects asks for the same address again.
-    let after = match last_event_id(headers)? {
+    let after = match last {
         Some(seq) => Some(seq),
         None => query_number(query, "after", 0..=MAX_SEQ)?,
     };
@@ -259,11 +265,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_event_of_a_task_does_not_look_like_a_broken_connection() {
+        let missed = Refusal::new("events_missed", "some were missed", Some(EVERY_TASK)).body();
+        let sent = text(vec![Item::Notice("error", missed.clone())], false);
+        assert_eq!(sent, format!("event: notice\ndata: {missed}\n\n"));
+        let jumped = text(vec![Item::Notice("subscribed", json!({ "mode": "snapshot" }))], true);
+        assert!(jumped.starts_with("event: subscribed\n"), "{jumped}");
+    }
+
+    #[test]
     fn what_a_stream_is_asked_for_is_read_or_named() {
         let ask = |query: &[(&str, &str)], last: Option<&str>| {
             let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
             let header = |text: &str| (LAST_EVENT_ID, text.parse().expect("a header value"));
-            subscription("t", &query, &HeaderMap::from_iter(last.map(header)))
+            let last = last_event_id(&HeaderMap::from_iter(last.map(header)))?;
+            subscription("t", &query, last)
         };
         let read = ask(&[("after", "3"), ("events", "progress, error"), ("coalesce", "true")], None);
         let expected =

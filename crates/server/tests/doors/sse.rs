@@ -167,6 +167,30 @@ async fn a_stream_resumes_behind_the_last_event_and_stops_reconnecting_at_the_en
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_for_another_log_again_and_again_is_told_once_and_stops() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(2)).await;
+    let head = server.finished(&id).await["head_seq"].as_u64().expect("a seq");
+    for filter in ["", "&events=progress"] {
+        let path = format!("/api/tasks/{id}/events?log_id=another{filter}");
+        // Who has not heard the end of this log yet is told how the task is.
+        let before = (head - 1).to_string();
+        for last in [vec![], vec![("last-event-id", before.as_str())]] {
+            let mut stream = Stream::open(&server, &path, &last).await;
+            assert_eq!(stream.event().await.data["mode"], "snapshot");
+            let mut ids = Vec::new();
+            while let Some(sent) = stream.next().await {
+                ids.extend(sent.id);
+            }
+            assert_eq!(ids.last(), Some(&head), "{path}");
+        }
+        let known = head.to_string();
+        let headers = [("accept", "text/event-stream"), ("last-event-id", known.as_str())];
+        assert_eq!(server.request("GET", &path, &headers, b"").await.status, 204, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_may_be_filtered_and_coalesced() {
     let server = Server::start().await;
     let id = server.create(&small_task(10)).await;
@@ -227,6 +251,10 @@ async fn what_a_stream_cannot_be_asked_for_is_refused() {
         (format!("/api/tasks/{id}/events?events=progres"), ("x-a", "b"), 400, "invalid_events"),
         (format!("/api/tasks/{id}/events?coalesce=2"), ("x-a", "b"), 400, "invalid_coalesce"),
         (format!("/api/tasks/{id}/events?layout=true"), ("x-a", "b"), 400, "invalid_query"),
+        ("/api/tasks/*/events?after=3".to_owned(), ("x-a", "b"), 400, "invalid_after_seq"),
+        ("/api/tasks/*/events".to_owned(), ("last-event-id", "3"), 400, "invalid_after_seq"),
+        ("/api/tasks/*/events?events=progress".to_owned(), ("x-a", "b"), 400, "invalid_events"),
+        ("/api/tasks/*/events?coalesce=true".to_owned(), ("x-a", "b"), 400, "invalid_coalesce"),
     ] {
         let answer = server.request("GET", &path, &[accept, header], b"").await;
         assert_eq!(answer.refused(status), code, "{path}");
