@@ -182,6 +182,18 @@ impl From<tasks::Error> for ApiError {
             tasks::Error::QueueFull { .. } => {
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "queue_full", error.to_string())
             }
+            tasks::Error::Trimmed { extent, .. } => {
+                let message = error.to_string();
+                let (first, head) = (extent.first_seq, extent.head_seq);
+                let problem = Problem::error(
+                    "events_trimmed",
+                    format!("第 {first} 个之前的事件已不再保留"),
+                    message.as_str(),
+                )
+                .at("/after")
+                .found(format!("events before {first}"), format!("events {first} to {head}"));
+                ApiError::new(StatusCode::GONE, "events_trimmed", message).with_problems(vec![problem])
+            }
             other => ApiError::internal(other),
         }
     }
@@ -235,4 +247,22 @@ fn refusal(response: &Response, path: &str) -> Option<ApiError> {
     };
     let text = status.canonical_reason().unwrap_or("Request refused");
     Some(ApiError::new(status, code, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn events_that_are_no_longer_kept_are_gone_and_those_that_are_left_are_named() {
+        let extent = tasks::Extent { first_seq: 5, head_seq: 9 };
+        let error = ApiError::from(tasks::Error::Trimmed { task_id: "t".to_owned(), extent });
+        assert_eq!((error.status, error.code()), (StatusCode::GONE, "events_trimmed"));
+        assert!(error.error.contains("those from 5 to 9 are left"), "{}", error.error);
+        let problems: Value = serde_json::to_value(&error.problems).expect("JSON");
+        assert_eq!(problems[0]["code"], "events_trimmed");
+        assert_eq!(problems[0]["allowed"], json!("events 5 to 9"), "{problems}");
+    }
 }
