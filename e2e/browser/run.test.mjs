@@ -85,10 +85,21 @@ test('a reload in the middle comes back to the run', async () => {
 });
 
 test('a killed server: the page says so, and has everything once when it is back', async () => {
-  const { page, faults, close } = await open(browser, `${server.url}/#/tasks/${await server.create({ ...LONG, max_iterations: 60, seed: 6 })}`);
+  const { page, faults, close } = await open(browser);
+  // What the page loads beside itself fails in the same moment: the charts must come with the server.
+  let gone = true;
+  const asked = [];
+  await page.route('**/assets/uPlot*', (route) => {
+    asked.push(route.request().url());
+    return gone ? route.abort('connectionrefused') : route.continue();
+  });
+  await page.goto(`${server.url}/#/tasks/${await server.create({ ...LONG, max_iterations: 60, seed: 6 })}`);
   await waitForIteration(page, 1);
   await page.locator('[data-testid=connection][data-phase=connected]').waitFor();
+  await page.getByText('图表组件尚未载入').waitFor();
+  assert.equal(await page.locator('[data-testid=charts] canvas').count(), 0);
   await server.end('SIGKILL');
+  gone = false;
   await page.locator('[data-testid=connection][data-phase=reconnecting]').waitFor();
   assert.match(await page.locator('.strip').first().textContent(), /连接中断/);
   assert.equal(await page.locator('[data-testid=task-status] [data-status]').getAttribute('data-status'), 'running');
@@ -98,6 +109,32 @@ test('a killed server: the page says so, and has everything once when it is back
   const taskId = await page.getByTestId('run').getAttribute('data-task');
   const { body: task } = await server.api(`/api/tasks/${taskId}`);
   assert.deepEqual(await logSeqs(page), upTo(task.head_seq));
+  await page.locator('[data-testid=charts] canvas').nth(5).waitFor();
+  assert.equal(await page.getByText('图表组件尚未载入').count(), 0);
+  assert.ok(asked.length >= 2, asked.join('\n'));
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test('charts that could not be loaded are tried again by themselves', async () => {
+  const { page, faults, close } = await open(browser);
+  const asked = [];
+  await page.route('**/assets/uPlot*', (route) => {
+    asked.push(route.request().url());
+    return asked.length < 3 ? route.abort() : route.continue();
+  });
+  await page.goto(`${server.url}/?lang=en#/tasks/${await server.create({ ...LONG, max_iterations: 2 })}`);
+  await page.locator('[data-testid=charts] canvas').nth(5).waitFor();
+  assert.ok(asked.length >= 3, asked.join('\n'));
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test('the charts are on their way before the first run', async () => {
+  const { page, faults, close } = await open(browser);
+  const charts = page.waitForResponse(/assets\/uPlot/);
+  await page.goto(`${server.url}/`);
+  assert.equal((await charts).status(), 200);
   assert.deepEqual(faults, []);
   await close();
 });

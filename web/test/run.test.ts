@@ -1,6 +1,6 @@
 // The model of one run, with a client that answers from memory.
-import { ApiError, type Client, type ConnectionStatus, type DesignState, emptyTask, type Task, type TaskEvent, type TaskStream } from '@msgalaxy/client';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiError, type Client, type ConnectionStatus, type DesignState, emptyTask, type Task, type TaskEvent, type TaskStream, UnreachableError } from '@msgalaxy/client';
+import { beforeEach, describe, expect, it, type Mock, vi } from 'vitest';
 import { constraintLevel, marginShare, subjectText } from '../src/run/constraints';
 import { LayoutFollower } from '../src/run/follower';
 import { RunModel } from '../src/run/model';
@@ -44,22 +44,32 @@ interface Answer {
   error?: Error | undefined;
 }
 
-function open(task: Partial<Task> = {}): { run: RunModel; stream: FakeStream; asked: number[]; answer: Answer } {
+interface Opened {
+  run: RunModel;
+  stream: FakeStream;
+  asked: number[];
+  answer: Answer;
+  cancelled: Mock<() => Promise<Task>>;
+}
+
+function open(task: Partial<Task> = {}): Opened {
   const answer: Answer = { task };
   const stream = new FakeStream();
   const asked: number[] = [];
+  const cancelled = vi.fn(async () => emptyTask('t'));
   const client = {
     getTask: async () => {
       if (answer.error) throw answer.error;
       return { ...emptyTask('t'), ...answer.task };
     },
+    cancelTask: cancelled,
     subscribeTask: () => stream as unknown as TaskStream,
     iteration: async (_: string, k: number) => {
       asked.push(k);
       return { iteration: k } as DesignState;
     },
   } as unknown as Client;
-  return { run: new RunModel(client, 't'), stream, asked, answer };
+  return { run: new RunModel(client, 't'), stream, asked, answer, cancelled };
 }
 
 describe('a run', () => {
@@ -102,6 +112,17 @@ describe('a run', () => {
     await vi.advanceTimersByTimeAsync(2000);
     expect(asked).toEqual([30, 3]); // it still had the newest
     expect(run.layout.state.value?.iteration).toBe(30);
+  });
+
+  it('can be cancelled again when the server was not there to hear it', async () => {
+    const { run, cancelled } = open({ status: 'running' });
+    await vi.advanceTimersByTimeAsync(0);
+    cancelled.mockRejectedValueOnce(new UnreachableError('http://server/'));
+    await expect(run.cancel()).rejects.toThrow(UnreachableError);
+    expect(run.cancelling.value).toBe(false);
+    cancelled.mockRejectedValueOnce(new ApiError(409, { error: 'it has ended' }));
+    await run.cancel();
+    expect(run.cancelling.value).toBe(true);
   });
 
   it('lets go of the stream', async () => {

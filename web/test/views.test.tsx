@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setLanguage } from '../src/i18n';
 import { RunModel } from '../src/run/model';
 import { RunView } from '../src/run/RunView';
-import { client } from '../src/server';
+import { client, connection } from '../src/server';
 import { OwnBom } from '../src/start/OwnBom';
 
 const warning = (code: string, pointer: string, text: string): Problem => ({
@@ -114,6 +114,22 @@ describe('a cancelled task', () => {
     expect(at('charts')).toBeNull();
     const links = [...place.querySelectorAll('.downloads a')].map((link) => link.getAttribute('download'));
     expect(links).toContain('design_state_iter_00.json');
+  });
+});
+
+describe('the images', () => {
+  const images = (): HTMLImageElement[] => [...place.querySelectorAll('img')];
+
+  it('that a server could not give are there when it is back', async () => {
+    connection.value = { phase: 'connected', attempt: 0 };
+    await show(infeasible);
+    expect(images()).toHaveLength(3);
+    await act(() => void images()[1]!.dispatchEvent(new Event('error')));
+    expect(images()).toHaveLength(2);
+    await act(() => void (connection.value = { phase: 'reconnecting', attempt: 0 }));
+    expect(images()).toHaveLength(2);
+    await act(() => void (connection.value = { phase: 'connected', attempt: 0 }));
+    expect(images()).toHaveLength(3);
   });
 });
 

@@ -178,6 +178,7 @@ export const en: Record<Key, string> = {
 
   'charts.title': 'Over the iterations',
   'charts.empty': 'Waiting for the first iteration…',
+  'charts.error': 'The charts could not be loaded yet; they appear as soon as the server answers.',
   'charts.score': 'Score (lower is better)',
   'charts.alt': '{name}: {n} iterations, from {first} to {last}',
   'charts.limit': 'limit {limit}',

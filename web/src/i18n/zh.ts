@@ -174,6 +174,7 @@ export const zh = {
 
   'charts.title': '迭代曲线',
   'charts.empty': '等待第一次迭代…',
+  'charts.error': '图表组件尚未载入，服务器恢复响应后会自动显示。',
   'charts.score': '目标值（越低越好）',
   'charts.alt': '{name}：{n} 次迭代，从 {first} 到 {last}',
   'charts.limit': '限值 {limit}',

@@ -1,18 +1,11 @@
-import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type uPlotClass from 'uplot';
 import { number, withUnit } from '../format';
 import { type Key, t } from '../i18n';
 import { theme } from '../theme';
+import { library, libraryFailed, loadLibrary } from './library';
 import type { RunModel } from './model';
 import type { SeriesName } from './series';
-
-/** The charting library comes with the first run, not with the page. */
-const library = signal<typeof uPlotClass | null>(null);
-async function load(): Promise<void> {
-  const [{ default: uPlot }] = await Promise.all([import('uplot'), import('uplot/dist/uPlot.min.css')]);
-  library.value = uPlot;
-}
 
 interface Chart {
   name: SeriesName;
@@ -38,9 +31,7 @@ const CHARTS: readonly Chart[] = [
 
 /** The metrics over the iterations, drawn while they arrive. A click picks the iteration. */
 export function Charts({ run }: { run: RunModel }) {
-  useEffect(() => {
-    if (!library.value) void load();
-  }, []);
+  useEffect(loadLibrary, []);
   run.version.value;
   const count = run.series.iterations.length;
   return (
@@ -48,6 +39,14 @@ export function Charts({ run }: { run: RunModel }) {
       <div class="card-head">
         <h2 id="charts-title">{t('charts.title')}</h2>
       </div>
+      {libraryFailed.value && (
+        <p class="strip" role="status">
+          {t('charts.error')}{' '}
+          <button type="button" class="quiet" onClick={loadLibrary}>
+            {t('run.retry')}
+          </button>
+        </p>
+      )}
       {count === 0 ? <p class="empty">{t('charts.empty')}</p> : <div class="charts">{CHARTS.map((chart) => <ChartView key={chart.name} run={run} chart={chart} />)}</div>}
     </section>
   );

@@ -1,8 +1,8 @@
 import type { Task } from '@msgalaxy/client';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { type Key, t } from '../i18n';
 import { Icon } from '../parts/Icon';
-import { client } from '../server';
+import { client, connection } from '../server';
 import type { RunModel } from './model';
 
 const IMAGES = ['final_layout_3d', 'thermal_heatmap', 'evolution_trace'] as const;
@@ -49,18 +49,21 @@ function Figure({ taskId, name }: { taskId: string; name: (typeof IMAGES)[number
   const [attempt, setAttempt] = useState(0);
   const url = client.visualizationUrl(taskId, `${name}.png`);
   const title = t(`images.${name}` as Key);
+  const again = (): void => {
+    setFailed(false);
+    setAttempt(attempt + 1);
+  };
+  // A server that is back has what it could not give.
+  const connected = connection.value.phase === 'connected';
+  useEffect(() => {
+    if (connected && failed) again();
+  }, [connected]);
   return (
     <figure>
       {failed ? (
         <div class="image-failed">
           <p>{t('images.error')}</p>
-          <button
-            type="button"
-            onClick={() => {
-              setFailed(false);
-              setAttempt(attempt + 1);
-            }}
-          >
+          <button type="button" onClick={again}>
             {t('images.retry')}
           </button>
         </div>

@@ -112,10 +112,12 @@ export class RunModel {
       await this.#client.cancelTask(this.taskId);
     } catch (error) {
       // It ended by itself in the meantime: its last event says so.
-      if (!(error instanceof ApiError && error.status === 409)) throw error;
-    } finally {
-      if (this.task.value && isTerminal(this.task.value.status)) this.cancelling.value = false;
+      if (!(error instanceof ApiError && error.status === 409)) {
+        this.cancelling.value = false;
+        throw error;
+      }
     }
+    if (this.task.value && isTerminal(this.task.value.status)) this.cancelling.value = false;
   }
 
   /** A server that is back may have another store. Of a task under way the stream is told; about one that has ended, ask. */

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { refreshTasks } from '../parts/TaskList';
 import { openTask } from '../route';
+import { loadLibrary } from '../run/library';
 import { client } from '../server';
 import { parsedSettings } from './settings';
 
@@ -14,6 +15,7 @@ export async function launch(bomFile: string, settings = parsedSettings.value.se
   if (launching.value !== null || settings === null) return;
   launching.value = bomFile;
   launchError.value = null;
+  loadLibrary();
   try {
     const { task_id } = await client.createTask({ bom_file: bomFile, ...settings });
     openTask(task_id);
