@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgalaxy import APIClient
 
 from harness import HERE, ROOT, Server, program, run
 
@@ -25,6 +26,8 @@ DOCUMENTS = [
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Done by `make` before these tests run, or the running server itself.
 DONE_ELSEWHERE = ("make", "pip", "git", "cd", "npm")
+# Stands for the id of a task that the reader has.
+SOME_TASK = "01a2..."
 
 
 def examples(language: str) -> list[Any]:
@@ -65,7 +68,7 @@ def test_python_example(text: str, server: Server, scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [*examples("sh"), *examples("bash")])
-def test_shell_example(text: str, server: Server, scratch: Path) -> None:
+def test_shell_example(text: str, server: Server, api: APIClient, scratch: Path) -> None:
     assert not re.search(r">\s*/", text), "an example must not write outside its directory"
     search = [str(program().parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     env = {**os.environ, "PATH": os.pathsep.join(search), "HOME": str(scratch)}
@@ -75,6 +78,10 @@ def test_shell_example(text: str, server: Server, scratch: Path) -> None:
         if not words or words[0] in DONE_ELSEWHERE or words[:2] == ["msgalaxy", "serve"]:
             continue
         line = line.replace("msgalaxy-client ", f"msgalaxy-client --base-url {server.url} ")
+        line = line.replace("msgalaxy watch ", f"msgalaxy watch --url {server.url} ")
+        if SOME_TASK in words:
+            created = api.create_task("config/bom_example.json", max_iterations=2)
+            line = line.replace(SOME_TASK, created["task_id"])
         lines.append(pointed_at(line, server))
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],

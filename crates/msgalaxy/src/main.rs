@@ -2,7 +2,8 @@
 //!
 //! Data goes to standard output, everything else to standard error, so that the
 //! output can be piped. Exit codes: 0 done and feasible, 6 done but infeasible,
-//! 5 invalid input, 2 wrong usage, 1 anything else, 130 interrupted.
+//! 5 invalid input, 2 wrong usage, 1 anything else, 130 interrupted; of a task
+//! that was watched 0 completed, 3 failed, 4 cancelled.
 
 /// `msgalaxy bom`
 mod bom;
@@ -14,6 +15,8 @@ mod report;
 mod serve;
 /// The configuration that `bom check` and `optimize` use.
 mod system;
+/// `msgalaxy watch`
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -32,6 +35,8 @@ struct Arguments {
 enum Command {
     /// Serves the API, live updates and the page
     Serve(serve::Options),
+    /// Follows a task of a server live until it ends
+    Watch(watch::Options),
     /// Optimizes a BOM here and now
     Optimize(optimize::Options),
     /// Checks a BOM, or writes a sample of one
@@ -50,6 +55,8 @@ pub(crate) enum Exit {
     Done,
     Failed,
     Usage,
+    TaskFailed,
+    TaskCancelled,
     InvalidInput,
     Infeasible,
     Interrupted,
@@ -61,6 +68,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::TaskFailed => 3,
+            Exit::TaskCancelled => 4,
             Exit::InvalidInput => 5,
             Exit::Infeasible => 6,
             Exit::Interrupted => 130,
@@ -72,6 +81,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Serve(options) => serve::run(&options),
+        Command::Watch(options) => watch::run(&options),
         Command::Optimize(options) => optimize::run(&options),
         Command::Bom(command) => bom::run(&command),
         Command::Completions { shell } => {
@@ -85,12 +95,17 @@ fn main() -> ExitCode {
 
 /// Writes data to standard output. Who reads it may have gone; that is no error.
 pub(crate) fn write_out(bytes: &[u8]) -> Exit {
+    print(bytes).err().unwrap_or(Exit::Done)
+}
+
+/// Writes data to standard output. The error is how to end when that does not
+/// go on: at once and in peace, when who reads it has gone.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Exit> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Exit::Done,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => fail(format_args!("cannot write to standard output: {error}")),
-    }
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Exit::Done,
+        _ => fail(format_args!("cannot write to standard output: {error}")),
+    })
 }
 
 /// Says on standard error why nothing came of it.

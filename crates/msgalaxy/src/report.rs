@@ -47,7 +47,7 @@ pub(crate) fn problems(path: &Path, problems: &[Problem], language: Language) ->
 
 /// What an input brings along must not steer the terminal: control characters
 /// other than the line's end are shown as escapes.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,5 +1,7 @@
 //! The program as a user starts it: what it prints where, and how it exits.
 
+mod watch;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
