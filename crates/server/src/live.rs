@@ -13,17 +13,25 @@ mod answer;
 mod cursor;
 /// What follows all tasks.
 mod many;
-/// How far it heard tasks that it does not follow at the moment.
+/// What it has heard of tasks from subscriptions of their own.
 mod heard;
 /// What it hands to its door.
 mod delivery;
 
 /// Brings what the log announces to those who follow.
 mod hub;
-/// What is published about one task, and who follows it.
+/// Reads from the log what the feed did not bring.
+mod repair;
+/// The topics of all tasks.
+mod topics;
+/// What is published about a task, and who follows it.
 mod topic;
 /// The newest updates of a task.
 mod ring;
+/// The newest news of all tasks.
+mod mixed;
+/// How far those who follow all tasks were told of each one.
+mod ledger;
 /// One event, and each form in which it goes out.
 mod update;
 /// How a connection learns of news.
@@ -37,7 +45,7 @@ mod tests;
 pub use answer::Answer;
 pub use delivery::{Delivery, Item, Room};
 pub use hub::{Hub, RingLimits};
-pub use log::TaskLog;
+pub use log::{Head, TaskLog};
 pub use reader::Reader;
 pub use request::{EVERY_TASK, Kinds, Refusal, Request, Wishes};
 pub(crate) use update::NAMESPACE;

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use tasks::EventKind;
 
 use super::delivery::{Batch, Delivery};
-use super::hub::Following;
 use super::request::Wishes;
+use super::topics::Following;
 use super::update::{Update, Variant};
 
 /// One for each task that a connection follows.
 pub(crate) struct Cursor {
     following: Following,
     wishes: Wishes,
+    /// What the subscription brings lies behind this.
+    start: u64,
     /// Everything up to here was taken.
     at: u64,
     /// Seq of what was delivered last: not `at` when events are left out.
@@ -23,6 +25,9 @@ pub(crate) struct Cursor {
     known_head: u64,
     /// Whether the connection has it in its queue.
     pub(super) queued: bool,
+    /// Status changes to come here that who follows all tasks was not told, for
+    /// that reason.
+    passed: Vec<Arc<Update>>,
     /// Followed although nobody asked, under `legacy_broadcast`, since its
     /// first event.
     pub(super) unasked_from_start: bool,
@@ -46,11 +51,13 @@ impl Cursor {
         Cursor {
             following,
             wishes,
+            start: at,
             at,
             delivered: at,
             coalesced_from: None,
             known_head,
             queued: false,
+            passed: Vec::new(),
             unasked_from_start: false,
         }
     }
@@ -65,6 +72,36 @@ impl Cursor {
 
     pub(crate) fn at(&self) -> u64 {
         self.at
+    }
+
+    /// Whether a status change is told here, now or later.
+    pub(crate) fn tells_status(&self, seq: u64) -> bool {
+        seq > self.start && self.tells_statuses()
+    }
+
+    /// Whether status changes are told here.
+    pub(crate) fn tells_statuses(&self) -> bool {
+        self.wishes.kinds.contains(EventKind::StatusChange)
+    }
+
+    /// Where the subscription began.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Remembers a status change that is left to this subscription.
+    pub(crate) fn leave_here(&mut self, update: Arc<Update>) {
+        let at = self.at;
+        self.passed.retain(|update| update.seq() > at);
+        if update.seq() > at {
+            self.passed.push(update);
+        }
+    }
+
+    /// What was left to this subscription and did not come, now that it ends.
+    pub(crate) fn take_left(&mut self) -> impl Iterator<Item = Arc<Update>> {
+        let at = self.at;
+        std::mem::take(&mut self.passed).into_iter().filter(move |update| update.seq() > at)
     }
 
     /// Whether the log is known to hold more.

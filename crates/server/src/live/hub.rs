@@ -4,20 +4,24 @@
 //! One pump takes the live feed and keeps the newest updates of each task in
 //! its topic's ring. Followers take them from there, each at its own pace; who
 //! falls off the ring reads the log. The feed may skip or double: rings hold
-//! gapless runs only, so nothing wrong is ever delivered from them.
+//! gapless runs only, so nothing wrong is ever delivered from them, and what is
+//! missing is read from the log.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tasks::{Event, EventKind};
+use tasks::{Error, Event, EventKind};
+use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
+use super::ledger::Ledger;
 use super::log::TaskLog;
-use super::ring::Bounds;
-use super::signal::{Follower, Signal};
+use super::mixed::{Mixed, News};
+use super::signal::Signal;
 use super::topic::Topic;
+use super::topics::{Following, Topics};
 use super::update::Update;
 
 /// What the rings may hold.
@@ -40,45 +44,30 @@ impl Default for RingLimits {
 /// Live events taken from the feed before the followers are told.
 const BURST: usize = 512;
 /// Status changes that a follower of all tasks may be behind.
-const STATUSES: usize = 1024;
+pub(super) const STATUSES: usize = 1024;
 /// Updates of all tasks that a follower of everything may be behind.
-const EVERYTHING: usize = 4096;
-/// What a topic takes beside its updates, bytes, about.
-const TOPIC_BYTES: usize = 512;
-/// Events read from the log at once after the feed skipped some.
-const REPAIR_PAGE: usize = 256;
+pub(super) const EVERYTHING: usize = 4096;
 /// Pause before the log is asked again when the store did not answer.
 pub(super) const STORE_RETRY: Duration = Duration::from_millis(250);
 
 /// One for each process; cheap to clone.
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     log: Arc<dyn TaskLog>,
     limits: RingLimits,
     topics: Mutex<Topics>,
-    /// Status changes of all tasks, numbered as they came.
-    statuses: Arc<Topic>,
-    /// Every update, numbered as it came; for `legacy_broadcast`.
-    everything: Option<Arc<Topic>>,
-}
-
-/// The topics by task, and in the order in which they were written last.
-#[derive(Default)]
-struct Topics {
-    by_task: HashMap<Arc<str>, Entry>,
-    by_age: BTreeMap<u64, Arc<str>>,
-    /// Number of the next writing.
-    next: u64,
-    /// Bytes of the topics in `by_age`.
-    bytes: usize,
-}
-
-struct Entry {
-    topic: Arc<Topic>,
-    /// Key in `by_age`, when updates are held.
-    written: Option<u64>,
+    /// How far those who follow all tasks were told of each.
+    ledger: Mutex<Ledger>,
+    /// Status changes of all tasks.
+    pub(super) statuses: Arc<Topic<Mixed>>,
+    /// That there is an update, of every one; for `legacy_broadcast`.
+    pub(super) everything: Option<Arc<Topic<Mixed>>>,
+    /// Whether the feed skipped events that were not looked for yet.
+    pub(super) lagged: AtomicBool,
+    /// Wakes who looks into the log for what did not come.
+    pub(super) holes: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -91,40 +80,56 @@ impl Hub {
     /// A hub that nothing feeds yet. `everything` is for followers of every
     /// event of every task.
     pub fn new(log: Arc<dyn TaskLog>, limits: RingLimits, everything: bool) -> Hub {
+        let mixed = |updates| Arc::new(Topic::new(Mixed::new(updates, limits.total_bytes)));
         Hub(Arc::new(Inner {
             log,
             limits,
             topics: Mutex::default(),
-            statuses: Arc::default(),
-            everything: everything.then(Arc::default),
+            ledger: Mutex::default(),
+            statuses: mixed(STATUSES),
+            everything: everything.then(|| mixed(EVERYTHING)),
+            lagged: AtomicBool::new(false),
+            holes: Arc::default(),
         }))
     }
 
     /// Feeds the hub until it is dropped or the feed ends. The feed must have
     /// been opened before anybody follows.
-    pub fn pump(&self, mut feed: Receiver<Arc<Event>>) -> impl Future<Output = ()> + Send + 'static {
-        let hub = Arc::downgrade(&self.0);
+    pub fn pump(&self, feed: Receiver<Arc<Event>>) -> impl Future<Output = ()> + Send + 'static {
+        let (hub, weak) = (Arc::downgrade(&self.0), Arc::downgrade(&self.0));
+        let tells_of_all = self.0.everything.is_some();
         async move {
-            let mut burst = Vec::new();
-            loop {
-                let mut skipped = false;
-                match feed.recv().await {
+            if tells_of_all {
+                // What happened before is nobody's news.
+                Hub::begin_to_tell_when_it_can(&hub).await;
+            }
+            tokio::select! {
+                () = Hub::take_feed(hub, feed) => {}
+                () = Hub::keep_up(weak) => {}
+            }
+        }
+    }
+
+    async fn take_feed(hub: Weak<Inner>, mut feed: Receiver<Arc<Event>>) {
+        let mut burst = Vec::new();
+        loop {
+            let mut skipped = false;
+            match feed.recv().await {
+                Ok(event) => burst.push(event),
+                Err(RecvError::Lagged(_)) => skipped = true,
+                Err(RecvError::Closed) => return,
+            }
+            while burst.len() < BURST && !skipped {
+                match feed.try_recv() {
                     Ok(event) => burst.push(event),
-                    Err(RecvError::Lagged(_)) => skipped = true,
-                    Err(RecvError::Closed) => return,
+                    Err(TryRecvError::Lagged(_)) => skipped = true,
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
-                while burst.len() < BURST && !skipped {
-                    match feed.try_recv() {
-                        Ok(event) => burst.push(event),
-                        Err(TryRecvError::Lagged(_)) => skipped = true,
-                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-                    }
-                }
-                let Some(hub) = hub.upgrade().map(Hub) else { return };
-                hub.publish(burst.drain(..));
-                if skipped {
-                    hub.repair().await;
-                }
+            }
+            let Some(hub) = hub.upgrade().map(Hub) else { return };
+            hub.publish(burst.drain(..));
+            if skipped {
+                hub.skipped();
             }
         }
     }
@@ -134,101 +139,89 @@ impl Hub {
         let inner = &*self.0;
         let updates: Vec<Arc<Update>> = events.into_iter().map(Update::new).collect();
         let mut touched: Vec<Arc<Topic>> = Vec::new();
-        let mut statuses = false;
         {
             let mut topics = self.topics();
-            let begun = topics.next;
-            for update in updates {
-                let (topic, is_new) = topics.push(&update, inner.limits, begun);
-                if !is_new {
-                    continue;
-                }
-                touched.extend(topic);
-                if update.kind() == EventKind::StatusChange {
-                    append(&inner.statuses, update.clone(), STATUSES, inner.limits);
-                    statuses = true;
-                }
-                if let Some(everything) = &inner.everything {
-                    append(everything, update, EVERYTHING, inner.limits);
-                }
+            let begun = topics.next();
+            for update in &updates {
+                touched.extend(topics.push(update, inner.limits, begun));
             }
             topics.evict(inner.limits.total_bytes);
         }
-        if statuses {
-            inner.statuses.tell();
-        }
-        match &inner.everything {
-            Some(everything) if !touched.is_empty() => everything.tell(),
-            _ => {}
+        if self.tells_of_all() {
+            let mut ledger = self.ledger();
+            for update in &updates {
+                let status = (update.kind() == EventKind::StatusChange).then(|| update.clone());
+                let Event { task_id, seq, .. } = update.event();
+                self.tell(&mut ledger, task_id, *seq, update.event().is_terminal(), status);
+            }
+            if ledger.is_behind() {
+                inner.holes.notify_one();
+            }
+            drop(ledger);
+            self.wake_followers_of_all();
         }
         touched.iter().for_each(|topic| topic.tell());
     }
 
-    /// After the feed skipped events: fills what is followed from the log, and
-    /// forgets the rest. What cannot be read is tried again in the background:
-    /// one unreadable log must not keep the news of all others back.
-    pub async fn repair(&self) {
-        let followed = self.topics().forget_lonely();
-        for topic in [Some(&self.0.statuses), self.0.everything.as_ref()].into_iter().flatten() {
-            // Whoever was not at the head finds a hole.
-            let head = topic.ring().head();
-            topic.ring().advance(head + 1);
-            topic.tell();
+    /// Tells those who follow all tasks of an event, when it is its task's next.
+    pub(super) fn tell(
+        &self,
+        ledger: &mut Ledger,
+        task_id: &str,
+        seq: u64,
+        ended: bool,
+        status: Option<Arc<Update>>,
+    ) {
+        let Some(task_id) = ledger.take(task_id, seq, ended) else { return };
+        let news = News { task_id, after: seq - 1, to: seq, update: status };
+        if let Some(everything) = &self.0.everything {
+            everything.ring().push(News { update: None, ..news.clone() });
         }
-        let mut followed = followed.into_iter();
-        while let Some((task_id, topic)) = followed.next() {
-            if !self.is_caught_up(&task_id, &topic).await {
-                let mut rest: Vec<_> = followed.chain([(task_id, topic)]).collect();
-                let hub = Arc::downgrade(&self.0);
-                tokio::spawn(async move {
-                    while !rest.is_empty() {
-                        tokio::time::sleep(STORE_RETRY).await;
-                        let Some(hub) = hub.upgrade().map(Hub) else { return };
-                        for (task_id, topic) in std::mem::take(&mut rest) {
-                            if !hub.is_caught_up(&task_id, &topic).await {
-                                rest.push((task_id, topic));
-                            }
-                        }
-                    }
-                });
-                return;
-            }
+        if news.update.is_some() {
+            self.0.statuses.ring().push(news);
         }
     }
 
-    /// Catches up; whether there is nothing to be tried again.
-    async fn is_caught_up(&self, task_id: &str, topic: &Topic) -> bool {
-        if topic.is_lonely() {
-            return true;
-        }
-        match self.catch_up(task_id, topic).await {
-            Ok(()) | Err(tasks::Error::UnknownTask { .. }) => true,
-            Err(failure) => {
-                tracing::error!("live feed of task {task_id}: {failure}");
-                false
-            }
+    pub(super) fn wake_followers_of_all(&self) {
+        self.0.statuses.tell();
+        if let Some(everything) = &self.0.everything {
+            everything.tell();
         }
     }
 
-    async fn catch_up(&self, task_id: &str, topic: &Topic) -> Result<(), tasks::Error> {
-        let known = topic.ring().head();
-        if known == 0 {
-            // Nothing came through here yet; the followers read on themselves.
-            let head = self.0.log.task(task_id).await?.head_seq;
-            topic.ring().advance(head);
-            topic.tell();
+    /// Notes that the feed skipped events.
+    pub(super) fn skipped(&self) {
+        self.0.lagged.store(true, Ordering::Relaxed);
+        self.0.holes.notify_one();
+    }
+
+    /// Whether somebody follows all tasks.
+    pub(super) fn tells_of_all(&self) -> bool {
+        self.0.everything.is_some() || !self.0.statuses.is_lonely()
+    }
+
+    /// To be called before somebody follows all tasks: what happens from now on
+    /// is told, unless it is told already.
+    pub(super) async fn begin_to_tell(&self) -> Result<(), Error> {
+        let tells = |ledger: &Ledger| ledger.has_begun() && self.tells_of_all();
+        if tells(&self.ledger()) {
             return Ok(());
         }
-        let mut after = known;
-        loop {
-            let page = self.0.log.page(task_id, after, REPAIR_PAGE, true).await?;
-            let Some(last) = page.events.last() else { return Ok(()) };
-            let (last, full) = (last.seq, page.events.len() == REPAIR_PAGE);
-            self.publish(page.events.into_iter().map(Arc::new));
-            if !full {
-                return Ok(());
+        let heads = self.log().open_heads(None).await?;
+        let mut ledger = self.ledger();
+        if !tells(&ledger) {
+            ledger.begin(heads);
+        }
+        Ok(())
+    }
+
+    async fn begin_to_tell_when_it_can(hub: &Weak<Inner>) {
+        while let Some(hub) = hub.upgrade().map(Hub) {
+            match hub.begin_to_tell().await {
+                Ok(()) => return,
+                Err(failure) => tracing::error!("live feed: {failure}"),
             }
-            after = last;
+            tokio::time::sleep(STORE_RETRY).await;
         }
     }
 
@@ -239,161 +232,38 @@ impl Hub {
 
     /// Begins to follow a task.
     pub(crate) fn follow(&self, task_id: &str, signal: &Arc<Signal>, slot: u32) -> Following {
-        let mut topics = self.topics();
-        let (task_id, topic) = match topics.by_task.get_key_value(task_id) {
-            Some((task_id, entry)) => (task_id.clone(), entry.topic.clone()),
-            None => {
-                let (task_id, topic) = (Arc::<str>::from(task_id), Arc::new(Topic::default()));
-                topics.by_task.insert(task_id.clone(), Entry { topic: topic.clone(), written: None });
-                (task_id, topic)
-            }
-        };
-        let follower = topic.join(signal, slot);
-        Following { hub: self.clone(), task_id, topic, follower }
+        self.topics().follow(self, task_id, signal, slot)
     }
 
     /// Status changes of all tasks.
-    pub(crate) fn statuses(&self) -> &Arc<Topic> {
+    pub(crate) fn statuses(&self) -> &Arc<Topic<Mixed>> {
         &self.0.statuses
     }
 
-    /// Every update, when that is kept.
-    pub(crate) fn everything(&self) -> Option<&Arc<Topic>> {
+    /// That there is an update, when that is kept.
+    pub(crate) fn everything(&self) -> Option<&Arc<Topic<Mixed>>> {
         self.0.everything.as_ref()
-    }
-
-    /// Tasks that were written lately.
-    pub(crate) fn recent(&self) -> Vec<Arc<str>> {
-        self.topics().by_age.values().cloned().collect()
     }
 
     /// Bytes that the rings hold, about.
     pub fn bytes(&self) -> usize {
-        self.topics().bytes
+        self.topics().bytes()
     }
 
     /// Tasks with a topic.
     pub fn topics_len(&self) -> usize {
-        self.topics().by_task.len()
+        self.topics().len()
     }
 
-    fn topics(&self) -> MutexGuard<'_, Topics> {
+    pub(super) fn limits(&self) -> RingLimits {
+        self.0.limits
+    }
+
+    pub(super) fn topics(&self) -> MutexGuard<'_, Topics> {
         self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Adds to a topic of many tasks, whose places are its own.
-fn append(topic: &Topic, update: Arc<Update>, updates: usize, limits: RingLimits) {
-    let mut ring = topic.ring();
-    let place = ring.head() + 1;
-    ring.push(place, update, Bounds { updates, bytes: limits.total_bytes });
-}
-
-impl Topics {
-    /// Puts an update into its task's ring. Gives the topic back the first time
-    /// since the writing number `begun`, and whether the update was new.
-    fn push(&mut self, update: &Arc<Update>, limits: RingLimits, begun: u64) -> (Option<Arc<Topic>>, bool) {
-        let task_id = update.event().task_id.as_str();
-        if !self.by_task.contains_key(task_id) {
-            self.by_task.insert(task_id.into(), Entry { topic: Arc::default(), written: None });
-        }
-        let Some((task_id, _)) = self.by_task.get_key_value(task_id) else { return (None, false) };
-        let task_id = task_id.clone();
-        let Some(entry) = self.by_task.get_mut(&task_id) else { return (None, false) };
-        let (before, after, is_new) = {
-            let mut ring = entry.topic.ring();
-            let before = ring.bytes();
-            let bounds = Bounds { updates: limits.updates, bytes: limits.bytes };
-            let is_new = ring.push(update.seq(), update.clone(), bounds);
-            (before, ring.bytes(), is_new)
-        };
-        if !is_new {
-            return (None, false);
-        }
-        let first_time = entry.written.is_none_or(|written| written < begun);
-        self.bytes = self.bytes + after - before;
-        if first_time {
-            match entry.written {
-                Some(written) => drop(self.by_age.remove(&written)),
-                None => self.bytes += TOPIC_BYTES,
-            }
-            entry.written = Some(self.next);
-            self.by_age.insert(self.next, task_id);
-            self.next += 1;
-        }
-        (first_time.then(|| entry.topic.clone()), true)
-    }
-
-    /// Empties the rings that were written longest ago until the rest fits.
-    fn evict(&mut self, total_bytes: usize) {
-        while self.bytes > total_bytes
-            && self.by_age.len() > 1
-            && let Some((_, task_id)) = self.by_age.pop_first()
-        {
-            let Some(entry) = self.by_task.get_mut(&task_id) else { continue };
-            entry.written = None;
-            let mut ring = entry.topic.ring();
-            self.bytes -= ring.bytes() + TOPIC_BYTES;
-            ring.clear();
-            drop(ring);
-            if entry.topic.is_lonely() {
-                self.by_task.remove(&task_id);
-            }
-        }
-    }
-
-    /// Removes topics that nobody follows; returns the others.
-    fn forget_lonely(&mut self) -> Vec<(Arc<str>, Arc<Topic>)> {
-        let Topics { by_task, by_age, bytes, .. } = self;
-        by_task.retain(|_, entry| {
-            if !entry.topic.is_lonely() {
-                return true;
-            }
-            if let Some(written) = entry.written {
-                by_age.remove(&written);
-                *bytes -= entry.topic.ring().bytes() + TOPIC_BYTES;
-            }
-            false
-        });
-        by_task.iter().map(|(task_id, entry)| (task_id.clone(), entry.topic.clone())).collect()
-    }
-}
-
-/// Following one task; ends when dropped.
-pub(crate) struct Following {
-    hub: Hub,
-    task_id: Arc<str>,
-    topic: Arc<Topic>,
-    follower: Arc<Follower>,
-}
-
-impl Following {
-    /// The task.
-    pub(crate) fn task_id(&self) -> &Arc<str> {
-        &self.task_id
-    }
-
-    /// What is published about it.
-    pub(crate) fn topic(&self) -> &Topic {
-        &self.topic
-    }
-
-    /// Our place among those who follow.
-    pub(crate) fn follower(&self) -> &Follower {
-        &self.follower
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let mut topics = self.hub.topics();
-        self.topic.leave(&self.follower);
-        // Updates are kept for those who come back; an empty topic is nothing.
-        let empty = topics.by_task.get(&self.task_id).is_some_and(|entry| {
-            entry.written.is_none() && Arc::ptr_eq(&entry.topic, &self.topic) && entry.topic.is_lonely()
-        });
-        if empty {
-            topics.by_task.remove(&self.task_id);
-        }
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,22 +6,24 @@
 //! more: so each event arrives once and in order however slow the client is,
 //! and nothing is queued for it here.
 
+/// What it hears of all tasks.
+mod all;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
 use serde_json::{Value, json};
-use tasks::EventKind;
 
-use super::answer::{Answer, Start, ring_from, subscribed, subscribed_to_every_task};
+use super::answer::{Answer, Start, ring_from, subscribed};
 use super::cursor::{Cursor, Next};
-use super::delivery::{Batch, Delivery, Item, Room};
+use super::delivery::{Batch, Item, Room};
 use super::hub::{Hub, STORE_RETRY};
-use super::many::{Many, Place};
-use super::request::{EVERY_TASK, Refusal, Request, Wishes};
+use super::many::{Everything, Statuses};
+use super::request::{EVERY_TASK, Refusal, Request};
 use super::signal::Signal;
-use super::update::{Update, Variant, snapshot};
+use super::update::{Update, snapshot};
 
 /// Events read from the log at once.
 const PAGE: usize = 64;
@@ -43,7 +45,8 @@ pub struct Reader {
     queue: VecDeque<u32>,
     /// Taken from the signal, not yet in the queue.
     news: Vec<u32>,
-    many: Option<Box<Many>>,
+    statuses: Option<Box<Statuses>>,
+    everything: Option<Box<Everything>>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -57,8 +60,7 @@ impl Reader {
     /// everything, it follows that.
     pub fn new(hub: &Hub, limit: usize) -> Reader {
         let signal = Arc::new(Signal::default());
-        let everything = hub.everything().map(|topic| Place::join(topic, &signal, EVERYTHING));
-        let many = everything.map(|place| Box::new(Many { everything: Some(place), ..Many::default() }));
+        let everything = hub.everything().map(|topic| Box::new(Everything::join(topic, &signal, EVERYTHING)));
         Reader {
             hub: hub.clone(),
             signal,
@@ -67,7 +69,8 @@ impl Reader {
             by_task: HashMap::new(),
             queue: VecDeque::new(),
             news: Vec::new(),
-            many,
+            statuses: None,
+            everything,
         }
     }
 
@@ -81,10 +84,10 @@ impl Reader {
     pub async fn subscribe_to(&mut self, request: Request) -> Result<Answer, Refusal> {
         let Request { task_id, after_seq, log_id, wishes } = request;
         if task_id == EVERY_TASK {
-            return Ok(self.subscribe_to_every_task());
+            return self.subscribe_to_every_task().await;
         }
         let is_new = !self.by_task.contains_key(task_id.as_str());
-        if is_new && self.by_task.len() >= self.limit && !self.hears_everything() {
+        if is_new && self.by_task.len() >= self.limit && self.everything.is_none() {
             let message =
                 format!("this connection follows {} tasks; unsubscribe from some first", self.limit);
             return Err(Refusal::new("too_many_subscriptions", message, Some(&task_id)));
@@ -101,10 +104,7 @@ impl Reader {
                 tasks::Error::UnknownTask { .. } => {
                     Refusal::new("task_not_found", "Task not found", Some(&task_id))
                 }
-                failure => {
-                    tracing::error!("subscribe: {failure}");
-                    Refusal::new("internal", "the store did not answer; try again", Some(&task_id))
-                }
+                failure => no_answer(&task_id, &failure),
             })?,
         };
         let (head, ended) = (start.head, start.ended);
@@ -121,11 +121,16 @@ impl Reader {
             ("replayed", after)
         };
         self.stop(&task_id);
+        if start.snapshot.is_some() {
+            self.note_snapshot(&task_id, head);
+        }
         if ended && at >= head {
             // Everything is delivered; nothing more will come.
-            self.note_heard(&task_id, at);
+            self.note_heard_of_everything(&task_id, at);
         } else {
-            self.insert(slot, Cursor::new(following, wishes, at, head));
+            let mut cursor = Cursor::new(following, wishes, at, head);
+            self.leave_statuses_to(&mut cursor);
+            self.insert(slot, cursor);
         }
         let body = subscribed(&task_id, &self.hub, mode, at, head);
         let updates = match &start.snapshot {
@@ -139,10 +144,8 @@ impl Reader {
     pub fn unsubscribe(&mut self, argument: Option<&Value>) -> Result<Answer, Refusal> {
         let task_id = super::request::task_id(argument)?;
         if task_id == EVERY_TASK {
-            if let Some(many) = self.many.as_mut() {
-                many.statuses = None;
-            }
-        } else if self.hears_everything() {
+            self.unsubscribe_from_every_task();
+        } else if self.everything.is_some() {
             // Goes on like everything else, where it stands.
             if let Some(cursor) = self.cursor_of_mut(&task_id) {
                 cursor.unasked_from_start = false;
@@ -157,7 +160,7 @@ impl Reader {
 
     /// Whether no event can come any more unless something is subscribed to.
     pub fn is_idle(&self) -> bool {
-        self.by_task.is_empty() && self.many.is_none()
+        self.by_task.is_empty() && self.statuses.is_none() && self.everything.is_none()
     }
 
     /// The next items to deliver, in order, as many as there are and room is.
@@ -224,7 +227,7 @@ impl Reader {
     fn take(&mut self, slot: u32, batch: &mut Batch) -> Next {
         match slot {
             STATUSES => return self.take_statuses(batch),
-            EVERYTHING => return self.take_everything(),
+            EVERYTHING => return self.take_everything(batch),
             _ => {}
         }
         let Some(Some(cursor)) = self.cursors.get_mut(slot as usize) else { return Next::Nothing };
@@ -264,6 +267,7 @@ impl Reader {
             for update in snapshot(&task, cursor.wishes().skips_events()) {
                 batch.notice("task_update", update);
             }
+            self.note_snapshot(&task_id, head);
             if task.status.is_terminal() {
                 self.remove(slot);
             }
@@ -287,81 +291,6 @@ impl Reader {
                 self.hub.log().page(task_id, after, 1, false).await?.extent.is_trimmed_after(after);
         }
         Ok(Start { head, ended, snapshot: cannot_resume.then_some(task) })
-    }
-
-    fn subscribe_to_every_task(&mut self) -> Answer {
-        let many = self.many.get_or_insert_default();
-        many.statuses.get_or_insert_with(|| Place::join(self.hub.statuses(), &self.signal, STATUSES));
-        subscribed_to_every_task(&self.hub)
-    }
-
-    /// Status changes of tasks whose own subscription does not bring them.
-    fn take_statuses(&mut self, batch: &mut Batch) -> Next {
-        let Reader { many: Some(many), by_task, cursors, .. } = self else { return Next::Nothing };
-        let Many { statuses: Some(place), heard, .. } = &mut **many else { return Next::Nothing };
-        let Some(updates) = place.take(batch.room()) else {
-            let message = "status changes of some tasks were missed; read them from /api/tasks";
-            batch.notice("error", Refusal::new("events_missed", message, Some(EVERY_TASK)).body());
-            return Next::More;
-        };
-        if updates.is_empty() {
-            return Next::Nothing;
-        }
-        for update in updates {
-            let task_id = update.event().task_id.as_str();
-            let cursor = by_task.get(task_id).and_then(|slot| cursors.get(*slot as usize)?.as_ref());
-            let told_there =
-                cursor.is_some_and(|cursor| cursor.wishes().kinds.contains(EventKind::StatusChange));
-            if !told_there && heard.up_to(task_id).is_none_or(|seq| seq < update.seq()) {
-                batch.push(Delivery { update, variant: Variant::default(), layout: false });
-            }
-        }
-        Next::More
-    }
-
-    /// Begins to follow what was heard of, under `legacy_broadcast`.
-    fn take_everything(&mut self) -> Next {
-        let Some(Many { everything: Some(place), .. }) = self.many.as_deref_mut() else {
-            return Next::Nothing;
-        };
-        match place.take(usize::MAX) {
-            Some(updates) if updates.is_empty() => return Next::Nothing,
-            Some(updates) => {
-                for update in updates {
-                    self.follow_unasked(&update.event().task_id, update.seq() - 1, update.seq());
-                }
-            }
-            None => {
-                // Some tasks went by unseen: all that were written lately.
-                for task_id in self.hub.recent() {
-                    self.follow_unasked(&task_id, 0, u64::MAX);
-                }
-            }
-        }
-        Next::More
-    }
-
-    /// Follows a task from behind `at`, unless it is followed or was heard up to
-    /// `seq`.
-    fn follow_unasked(&mut self, task_id: &str, at: u64, seq: u64) {
-        if self.by_task.contains_key(task_id) {
-            return;
-        }
-        let heard = self.many.as_ref().and_then(|many| many.heard.up_to(task_id));
-        let slot = self.free_slot();
-        let following = self.hub.follow(task_id, &self.signal, slot);
-        let head = following.topic().ring().head();
-        let at = heard.unwrap_or(at);
-        if at >= seq.min(head) {
-            return;
-        }
-        let mut cursor = Cursor::new(following, Wishes::default(), at, head);
-        cursor.unasked_from_start = at == 0;
-        self.insert(slot, cursor);
-    }
-
-    fn hears_everything(&self) -> bool {
-        self.many.as_ref().is_some_and(|many| many.everything.is_some())
     }
 
     fn cursor_of(&self, task_id: &str) -> Option<&Cursor> {
@@ -402,17 +331,15 @@ impl Reader {
     fn remove(&mut self, slot: u32) {
         let Some(cursor) = self.cursors.get_mut(slot as usize).and_then(Option::take) else { return };
         self.by_task.remove(cursor.task_id());
-        if cursor.wishes().kinds.contains(EventKind::StatusChange) {
-            self.note_heard(cursor.task_id(), cursor.at());
-        }
+        self.note_heard(cursor);
         while self.cursors.last().is_some_and(Option::is_none) {
             self.cursors.pop();
         }
     }
+}
 
-    fn note_heard(&mut self, task_id: &str, seq: u64) {
-        if let Some(many) = self.many.as_mut() {
-            many.heard.note(task_id, seq);
-        }
-    }
+/// The store cannot say what is asked for.
+fn no_answer(task_id: &str, failure: &tasks::Error) -> Refusal {
+    tracing::error!("subscribe: {failure}");
+    Refusal::new("internal", "the store did not answer; try again", Some(task_id))
 }

@@ -1,4 +1,4 @@
-//! What is published about one task, and who follows it.
+//! What is published about a task, or about all of them, and who follows it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,14 +8,19 @@ use super::signal::{Follower, Signal};
 
 /// A ring with its followers.
 #[derive(Debug, Default)]
-pub(crate) struct Topic {
-    ring: Mutex<Ring>,
+pub(crate) struct Topic<R = Ring> {
+    ring: Mutex<R>,
     followers: Mutex<Vec<Arc<Follower>>>,
 }
 
-impl Topic {
+impl<R> Topic<R> {
+    /// A topic with this ring.
+    pub(crate) fn new(ring: R) -> Topic<R> {
+        Topic { ring: Mutex::new(ring), followers: Mutex::default() }
+    }
+
     /// The ring, for a short look.
-    pub(crate) fn ring(&self) -> MutexGuard<'_, Ring> {
+    pub(crate) fn ring(&self) -> MutexGuard<'_, R> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde_json::json;
+use tasks::EventKind;
+
+use super::super::delivery::{Item, Room};
+use super::super::{Hub, Reader, RingLimits};
+use super::few;
+use super::log::MemoryLog;
+
+/// What happens now is heard although there is much to catch up with.
+#[test]
+fn nobody_waits_for_the_end_of_another_s_replay() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), few(4), false);
+    let publish = |task_id| hub.publish([log.append(task_id, EventKind::Progress, json!({}))]);
+    (0..1000).for_each(|_| publish("long"));
+    publish("now");
+    let mut reader = Reader::new(&hub, 2);
+    for request in [json!({"task_id": "long"}), json!({"task_id": "now", "after_seq": 1})] {
+        let subscribed = reader.subscribe(Some(&request)).now_or_never();
+        subscribed.expect("at once").expect("subscribed");
+    }
+    publish("now");
+    let room = Room { updates: 10, bytes: 1 << 20 };
+    let mut next = || reader.next(room).now_or_never().expect("there is more");
+    let heard = [next(), next()].concat();
+    let is_now = |item: &Item| matches!(item, Item::Update(it) if it.update.event().task_id == "now");
+    assert!(heard.iter().any(is_now), "{} others came first", heard.len());
+}
+
+/// A log that cannot be read for a while keeps only its own followers waiting.
+#[tokio::test(start_paused = true)]
+async fn the_feed_goes_on_while_what_it_skipped_cannot_be_read() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), RingLimits::default(), false);
+    let append = |task_id| log.append(task_id, EventKind::Progress, json!({}));
+    let mut readers = Vec::new();
+    for task_id in ["one", "two"] {
+        hub.publish([append(task_id)]);
+        let mut reader = Reader::new(&hub, 1);
+        let request = json!({"task_id": task_id, "after_seq": 1});
+        assert_eq!(reader.subscribe(Some(&request)).await.expect("subscribed").body["mode"], "live");
+        readers.push(reader);
+    }
+    let skipped = [append("one"), append("two")];
+    log.fail(u32::MAX);
+    let (sender, feed) = tokio::sync::broadcast::channel(1);
+    for event in skipped {
+        sender.send(event).expect("a receiver");
+    }
+    tokio::spawn(hub.pump(feed));
+    // The second event is still in the feed, the first only in the log.
+    for reader in readers.iter_mut().rev() {
+        let room = Room { updates: 9, bytes: 1 << 20 };
+        let heard = tokio::time::timeout(Duration::from_secs(60), reader.next(room)).await.expect("news");
+        assert!(matches!(&heard[..], [Item::Update(delivery)] if delivery.update.seq() == 2), "{heard:?}");
+        log.fail(0);
+    }
+    drop(sender);
+}
+
+/// Far behind the ring, and nothing is kept for it meanwhile.
+#[test]
+fn one_who_stands_still_gets_everything_later() {
+    const EVENTS: u64 = 2000;
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), few(8), false);
+    let publish = |kind, data| hub.publish([log.append("t", kind, data)]);
+    publish(EventKind::StatusChange, json!({"status": "running"}));
+    let mut reader = Reader::new(&hub, 1);
+    let subscribed = reader.subscribe(Some(&json!({"task_id": "t"}))).now_or_never();
+    assert_eq!(subscribed.expect("at once").expect("subscribed").body["mode"], "replayed");
+    for k in 0..EVENTS - 2 {
+        publish(EventKind::Progress, json!({ "current_iteration": k }));
+    }
+    publish(EventKind::StatusChange, json!({"status": "completed"}));
+    assert!(hub.bytes() < 100_000, "{} bytes", hub.bytes());
+    let mut seqs = Vec::new();
+    while !reader.is_idle() {
+        let room = Room { updates: 7, bytes: 1 << 20 };
+        let items = reader.next(room).now_or_never().expect("the log answers at once");
+        assert!((1..=7).contains(&items.len()));
+        for item in items {
+            let Item::Update(delivery) = item else { panic!("{item:?}") };
+            seqs.push(delivery.update.seq());
+        }
+    }
+    assert_eq!(seqs, (1..=EVENTS).collect::<Vec<_>>());
+}
