@@ -81,7 +81,7 @@ def run_all(
     for turn in range(rounds):
         for scenario in wanted:
             for server in order(chosen, turn):
-                if scenario.append and not server.durable:
+                if not server.takes_part(scenario.name, scenario.append):
                     continue
                 began = time.monotonic()
                 sample = attempt(server, scenario, quick, cores)

@@ -62,6 +62,7 @@ def measure(server: Server, scenario: Scenario, quick: bool, cores: Cores) -> di
             load += ["--server", f"127.0.0.1:{port}", "--pid", str(pid), "--label", server.name]
             load += ["--source-addresses", str(SOURCE_ADDRESSES)]
             load += ["--ask-for-tasks"] if server.own_task_ids else []
+            load += server.client
             return output_of(pinned(cores.generator) + load, scenario.timeout_s)
 
 

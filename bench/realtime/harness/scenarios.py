@@ -79,6 +79,11 @@ def lost_percent(report: Report) -> float | None:
     return 100.0 * float(phase["lost"]) / max(float(phase["expected"]), 1.0)
 
 
+def wire_bytes(report: Report) -> float | None:
+    phase = report["phases"][0]
+    return float(phase["wire_bytes"]) / max(float(phase["delivered"]), 1.0)
+
+
 def burst(name: str) -> tuple[Metric, ...]:
     return (
         Metric(
@@ -100,6 +105,7 @@ def burst(name: str) -> tuple[Metric, ...]:
             rate=True,
         ),
         Metric(f"{name}_lost", "lost", "%", "less", lost_percent),
+        Metric(f"{name}_wire", "on the wire", "bytes/event", "less", wire_bytes, lossless=True),
     )
 
 
@@ -176,6 +182,28 @@ SCENARIOS = (
             ),
             Metric(
                 "paced_p99", "p99 from the due time", "ms", "less", latency("p99_ms"), lossless=True
+            ),
+        ),
+    ),
+    Scenario(
+        name="in_step",
+        title="the same with all 100 tasks ticking at one moment",
+        arguments=(
+            *("run", "--conns", "1000", "--tasks", "100", "--count", "200", "--rate", "20"),
+            "--in-step",
+        ),
+        quick=(
+            *("run", "--conns", "1000", "--tasks", "100", "--count", "40", "--rate", "20"),
+            "--in-step",
+        ),
+        metrics=(
+            Metric(
+                "in_step_p99",
+                "p99 from the due time",
+                "ms",
+                "less",
+                latency("p99_ms"),
+                lossless=True,
             ),
         ),
     ),

@@ -31,6 +31,15 @@ class Server:
     durable: bool = False
     # Its tasks have ids of its own making.
     own_task_ids: bool = False
+    # How the load generator talks to it, if not in plain Socket.IO.
+    client: tuple[str, ...] = ()
+    # Scenarios that say something about it; all of them if empty.
+    scenarios: tuple[str, ...] = ()
+
+    def takes_part(self, scenario: str, append: bool) -> bool:
+        if append and not self.durable:
+            return False
+        return not self.scenarios or scenario in self.scenarios
 
 
 def flask(mode: str, label: str, *command: str) -> Server:
@@ -73,6 +82,17 @@ def ours(log: str, label: str) -> Server:
     )
 
 
+def native(name: str, label: str, *client: str) -> Server:
+    """The native stream, for what it gains over Socket.IO on the same hub."""
+    return Server(
+        name=f"native-{name}",
+        label=f"MsGalaxy, log in memory, native stream{label}",
+        command=(str(RELEASE / "bench-server"), "--port", "{port}", "--log", "memory"),
+        client=("--protocol", "native", *client),
+        scenarios=("tasks", "crowd", "paced"),
+    )
+
+
 SERVERS = (
     flask(
         "threading",
@@ -112,6 +132,8 @@ SERVERS = (
     ),
     ours("memory", "MsGalaxy, log in memory"),
     ours("sqlite", "MsGalaxy, durable log"),
+    native("json", ""),
+    native("deflate", ", deflate", "--deflate"),
     Server(
         name="bare",
         label="bare WebSocket broadcast (no protocol)",

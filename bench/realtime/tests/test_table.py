@@ -23,6 +23,8 @@ def phase(**changed: Any) -> dict[str, Any]:
         "rate": 0.0,
         "expected": 1000,
         "lost": 0,
+        "delivered": 1000,
+        "wire_bytes": 300_000,
         "seconds": 2.0,
         "delivered_per_s": 500.0,
         "delivered_per_cpu_s": 700.0,
@@ -144,3 +146,9 @@ def test_what_is_not_there_cannot_be_chosen() -> None:
 )
 def test_numbers_have_three_digits(value: float, expected: str) -> None:
     assert number(value) == expected
+
+
+def test_a_server_measured_for_one_thing_takes_no_part_in_others() -> None:
+    native = next(server for server in servers.SERVERS if server.name == "native-json")
+    taking = [s.name for s in scenarios.SCENARIOS if native.takes_part(s.name, s.append)]
+    assert taking == ["tasks", "crowd", "paced"]

@@ -52,3 +52,15 @@ pub use run::{Error, check, run};
 pub fn socket_io(hub: live::Hub, limits: &config::Limits) -> realtime::engine::Server {
     socket::door(hub, limits, tokio::sync::watch::Sender::new(0))
 }
+
+/// The native stream alone, on a hub that the caller feeds: the route for the
+/// path `/api/stream`.
+pub fn native_stream(hub: live::Hub, limits: &config::Limits) -> axum::Router {
+    let around = stream::Surroundings {
+        hub,
+        limits: limits.clone(),
+        draining: tokio_util::sync::CancellationToken::new(),
+        connections: tokio::sync::watch::Sender::new(0),
+    };
+    axum::Router::new().route("/api/stream", axum::routing::any(stream::door)).with_state(around)
+}

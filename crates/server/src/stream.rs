@@ -19,10 +19,14 @@ mod heartbeat;
 use std::collections::HashMap;
 
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{FromRef, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use realtime::websocket::{Connection, Limits, Offer, handshake};
+use realtime::websocket::{Connection, Offer, handshake};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
+use crate::config::Limits;
+use crate::live::Hub;
 use crate::place::Place;
 use crate::problem::ApiError;
 use crate::request::query_number;
@@ -39,9 +43,29 @@ const CREDIT: u32 = 256;
 /// Commands are short.
 const MAX_MESSAGE: usize = 64 << 10;
 
+/// What a stream needs of the server around it.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) hub: Hub,
+    pub(crate) limits: Limits,
+    pub(crate) draining: CancellationToken,
+    pub(crate) connections: watch::Sender<usize>,
+}
+
+impl FromRef<AppState> for Surroundings {
+    fn from_ref(state: &AppState) -> Surroundings {
+        Surroundings {
+            hub: state.hub().clone(),
+            limits: state.settings().limits.clone(),
+            draining: state.draining().clone(),
+            connections: state.connections().clone(),
+        }
+    }
+}
+
 /// Opens the WebSocket, or says why not.
 pub(crate) async fn door(
-    State(state): State<AppState>,
+    State(surroundings): State<Surroundings>,
     Query(query): Query<HashMap<String, String>>,
     mut request: Request,
 ) -> Result<Response, ApiError> {
@@ -56,8 +80,8 @@ pub(crate) async fn door(
     };
     let credit = query_number(&query, "credit", 0..=u64::from(MAX_CREDIT))?;
     let credit = credit.and_then(|credit| u32::try_from(credit).ok()).unwrap_or(CREDIT);
-    let limits = &state.settings().limits;
-    let Some(place) = Place::take(state.connections(), limits.connections) else {
+    let Surroundings { limits, connections, .. } = &surroundings;
+    let Some(place) = Place::take(connections, limits.connections) else {
         return Err(ApiError::too_many_connections(limits.connections));
     };
     let write_timeout = limits.write_timeout();
@@ -68,9 +92,10 @@ pub(crate) async fn door(
         let _place = place;
         match upgrading.await {
             Ok(upgraded) => {
-                let limits = Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
+                let limits =
+                    realtime::websocket::Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
                 let connection = Connection::new(upgraded, &accepted, limits, write_timeout);
-                converse(connection, format, credit, state).await;
+                converse(connection, format, credit, surroundings).await;
             }
             Err(error) => tracing::debug!("upgrade to the stream: {error}"),
         }

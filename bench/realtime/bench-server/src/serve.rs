@@ -46,7 +46,8 @@ pub(crate) async fn serve(port: u16, source: Source) -> io::Result<()> {
         .route("/publish", post(publish))
         .route("/tasks", post(create))
         .with_state(source)
-        .route_service("/socket.io/", server::socket_io(hub, &settings.limits));
+        .route_service("/socket.io/", server::socket_io(hub.clone(), &settings.limits))
+        .merge(server::native_stream(hub, &settings.limits));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     // As the product does it.
     axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), router).await

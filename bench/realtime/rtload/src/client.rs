@@ -1,6 +1,8 @@
-//! One Socket.IO client: WebSocket upgrade, Engine.IO open, namespace connect, subscribe, receive.
-use crate::{event, frame, procfs, stats::Phase};
+//! One client: WebSocket upgrade, subscribe, receive; in Socket.IO (Engine.IO open, namespace connect)
+//! or in the native stream.
+use crate::{Common, event, frame, inflate::Inflater, procfs, stats::Phase};
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,9 +14,24 @@ use tokio::{
     sync::Notify,
 };
 
+/// What the native stream may send before it hears from us again, at most.
+const CREDIT: u64 = 1_000_000;
+
+/// How clients talk to the server.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    /// Socket.IO v5, default parser
+    Socketio,
+    /// MsGalaxy's native stream, JSON subprotocol
+    Native,
+}
+
 /// What all clients of this process share.
 pub(crate) struct Shared {
     pub(crate) server: SocketAddr,
+    pub(crate) protocol: Protocol,
+    pub(crate) deflate: bool,
     pub(crate) namespace: String,
     pub(crate) source_addresses: u8,
     pub(crate) phase: RefCell<Phase>,
@@ -24,20 +41,24 @@ pub(crate) struct Shared {
     pub(crate) progress: Notify,
     /// One read buffer for all connections: between reads a connection keeps only an unfinished frame.
     scratch: RefCell<Vec<u8>>,
+    inflater: RefCell<Inflater>,
 }
 
 impl Shared {
-    pub(crate) fn new(server: SocketAddr, namespace: String, source_addresses: u8) -> Shared {
+    pub(crate) fn new(o: &Common) -> Shared {
         Shared {
-            server,
-            namespace,
-            source_addresses: source_addresses.max(1),
+            server: o.server,
+            protocol: o.protocol,
+            deflate: o.deflate,
+            namespace: o.namespace.clone(),
+            source_addresses: o.source_addresses.max(1),
             phase: RefCell::new(Phase::new(0, 0, 0)),
             ready: Cell::new(0),
             lost_connections: Cell::new(0),
             pings: Cell::new(0),
             progress: Notify::new(),
             scratch: RefCell::new(vec![0; 256 * 1024]),
+            inflater: RefCell::new(Inflater::new()),
         }
     }
 }
@@ -52,6 +73,8 @@ pub(crate) struct Client {
     out: Vec<u8>,
     ready: bool,
     closed: bool,
+    /// Updates of the native stream since credit was granted.
+    used: u64,
 }
 
 fn other(message: impl Into<String>) -> io::Error {
@@ -77,6 +100,7 @@ impl Client {
             out: Vec::new(),
             ready: false,
             closed: false,
+            used: 0,
         };
         client.upgrade().await?;
         // What came behind the HTTP head (the Engine.IO open packet, often) is in `unfinished`.
@@ -102,9 +126,22 @@ impl Client {
     }
 
     async fn upgrade(&mut self) -> io::Result<()> {
+        let (path, subprotocol) = match self.shared.protocol {
+            Protocol::Socketio => ("/socket.io/?EIO=4&transport=websocket".to_owned(), ""),
+            Protocol::Native => {
+                (format!("/api/stream?credit={CREDIT}"), "Sec-WebSocket-Protocol: msgalaxy.v1+json\r\n")
+            }
+        };
+        let extension = if self.shared.deflate {
+            "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+             client_no_context_takeover\r\n"
+        } else {
+            ""
+        };
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cnRsb2FkIHRlc3Qga2V5IQ==\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cnRsb2FkIHRlc3Qga2V5IQ==\r\n\
+             {subprotocol}{extension}\r\n",
             self.shared.server
         );
         self.stream.write_all(request.as_bytes()).await?;
@@ -125,6 +162,10 @@ impl Client {
             return Err(other(format!("upgrade refused: {}", String::from_utf8_lossy(&head[..end.min(80)]))));
         }
         self.unfinished = head.split_off(end);
+        let agreed = memchr::memmem::find(&head, b"permessage-deflate").is_some();
+        if self.shared.deflate && !agreed {
+            return Err(other("the server does not agree on permessage-deflate"));
+        }
         Ok(())
     }
 
@@ -139,7 +180,10 @@ impl Client {
         let mut scratch = shared.scratch.borrow_mut();
         match self.stream.try_read(&mut scratch) {
             Ok(0) => self.closed = true,
-            Ok(n) => self.take_frames(&scratch[..n]),
+            Ok(n) => {
+                shared.phase.borrow_mut().wire_bytes += n as u64;
+                self.take_frames(&scratch[..n]);
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
@@ -173,7 +217,19 @@ impl Client {
         while let Some((f, n)) = frame::parse(&buf[at..]) {
             at += n;
             match f.opcode {
-                frame::TEXT if f.fin && !f.compressed => self.packet(f.payload, now),
+                frame::TEXT if f.fin => {
+                    let shared = self.shared.clone();
+                    let message = if f.compressed {
+                        shared.inflater.borrow_mut().message(f.payload).map(Cow::Owned)
+                    } else {
+                        Some(Cow::Borrowed(f.payload))
+                    };
+                    match (message, shared.protocol) {
+                        (Some(message), Protocol::Socketio) => self.packet(&message, now),
+                        (Some(message), Protocol::Native) => self.message(&message, now),
+                        (None, _) => shared.phase.borrow_mut().unreadable += 1,
+                    }
+                }
                 frame::PING => frame::write_masked(&mut self.out, frame::PONG, f.payload),
                 frame::PONG => {}
                 frame::CLOSE => self.closed = true,
@@ -214,6 +270,31 @@ impl Client {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn message(&mut self, p: &[u8], now: u64) {
+        // Our server writes `type` first.
+        let kind = p.strip_prefix(b"{\"type\":\"").unwrap_or_default();
+        if kind.starts_with(b"updates\"") {
+            let shared = self.shared.clone();
+            let mut phase = shared.phase.borrow_mut();
+            for update in event::updates(p) {
+                phase.event(self.id, self.task.as_bytes(), update, event::parse(update), now);
+                self.used += 1;
+            }
+            if self.used > CREDIT / 2 {
+                self.send(&format!("{{\"type\":\"credit\",\"updates\":{}}}", self.used));
+                self.used = 0;
+            }
+        } else if kind.starts_with(b"hello\"") && self.task.is_empty() {
+            self.ready = true;
+        } else if kind.starts_with(b"hello\"") {
+            self.send(&format!("{{\"type\":\"subscribe\",\"task_id\":\"{}\"}}", self.task));
+        } else if kind.starts_with(b"subscribed\"") {
+            self.ready = true;
+        } else if kind.starts_with(b"error\"") {
+            self.closed = true;
         }
     }
 

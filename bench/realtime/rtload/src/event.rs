@@ -35,8 +35,25 @@ pub(crate) fn parse(json: &[u8]) -> Option<Event<'_>> {
     Some(Event { task: string(json, &TASK)?, seq, ts_us, due_us: number(json, &DUE).unwrap_or(ts_us) })
 }
 
+/// The updates of a batch, cut before each `task_id`, which our server writes first.
+pub(crate) fn updates(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut starts = TASK.find_iter(batch).peekable();
+    std::iter::from_fn(move || {
+        let start = starts.next()?;
+        Some(&batch[start..starts.peek().copied().unwrap_or(batch.len())])
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn cuts_a_batch() {
+        let batch = br#"{"type":"updates","updates":[{"task_id":"t1","data":{"pub_seq":7,"ts_us":1}},{"task_id":"t2","data":{"pub_seq":8,"ts_us":2}}]}"#;
+        let read: Vec<_> = super::updates(batch).map(|u| super::parse(u).unwrap()).collect();
+        let read: Vec<_> = read.iter().map(|e| (e.task, e.seq, e.ts_us)).collect();
+        assert_eq!(read, [(&b"t1"[..], 7, 1), (&b"t2"[..], 8, 2)]);
+    }
+
     #[test]
     fn reads_compact_and_spaced_json() {
         let e = super::parse(br#"[{"task_id":"t1","data":{"seq":7,"ts_us":12,"due_us":9}}]"#).unwrap();

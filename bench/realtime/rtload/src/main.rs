@@ -2,11 +2,12 @@
 mod client;
 mod event;
 mod frame;
+mod inflate;
 mod procfs;
 mod stats;
 
 use clap::{Args, Parser, Subcommand};
-use client::{Client, Shared};
+use client::{Client, Protocol, Shared};
 use procfs::{Machine, now_us};
 use serde::Serialize;
 use stats::{Latency, Phase};
@@ -21,7 +22,7 @@ use tokio::{
 /// An answer to a request is a list of ids at most.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
-/// Load generator for Socket.IO v5 servers (Engine.IO v4, WebSocket transport).
+/// Load generator for Socket.IO v5 servers (Engine.IO v4, WebSocket transport), and for the native stream.
 ///
 /// The server must offer POST /publish?task=ID&count=N&rate=R&seq0=S, which makes it emit N
 /// `task_update` events to the task's room (to the whole namespace if ID is empty) at R events/s
@@ -91,6 +92,15 @@ struct Common {
     /// Ask the server for the ids of the tasks instead of naming them.
     #[arg(long)]
     ask_for_tasks: bool,
+    /// What clients speak.
+    #[arg(long, value_enum, default_value = "socketio")]
+    protocol: Protocol,
+    /// Ask for compressed messages (permessage-deflate), and fail without.
+    #[arg(long)]
+    deflate: bool,
+    /// All tasks tick at one moment; otherwise their beginnings are spread over one interval of the rate.
+    #[arg(long)]
+    in_step: bool,
     /// Connections being set up at one time.
     #[arg(long, default_value_t = 50)]
     connect_parallel: usize,
@@ -147,6 +157,7 @@ struct Delivered {
     delivered_per_s: f64,
     received_per_s: f64,
     mean_packet_bytes: f64,
+    wire_bytes: u64,
     latency_from_emit: Latency,
     latency_from_due: Latency,
     server_cpu_s: f64,
@@ -274,10 +285,15 @@ async fn publish(shared: &Rc<Shared>, o: &Common, tasks: &[String], orders: Orde
     let ready = shared.ready.get() as u64;
     let expected = ready * count;
     let wait_for = if namespace_wide { expected * topics } else { expected };
-    for task in tasks {
+    for (i, task) in tasks.iter().enumerate() {
         let server = o.server;
         let path = format!("/publish?task={task}&count={count}&rate={rate}&seq0={seq0}");
+        // In step, the latency of a fast server says little more than how long this generator takes
+        // to read an event of each connection.
+        let spread = rate > 0.0 && !o.in_step;
+        let begin = if spread { i as f64 / (rate * topics as f64) } else { 0.0 };
         spawn_local(async move {
+            sleep(Duration::from_secs_f64(begin)).await;
             match timeout(Duration::from_secs(20), post(server, &path)).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(e)) => eprintln!("rtload: {e}"),
@@ -319,6 +335,7 @@ async fn publish(shared: &Rc<Shared>, o: &Common, tasks: &[String], orders: Orde
         delivered_per_s: p.own as f64 / seconds,
         received_per_s: p.received() as f64 / seconds,
         mean_packet_bytes: p.bytes as f64 / p.received().max(1) as f64,
+        wire_bytes: p.wire_bytes,
         latency_from_emit: stats::latency(&p.from_emit),
         latency_from_due: stats::latency(&p.from_due),
         server_cpu_s,
@@ -335,7 +352,7 @@ async fn run(cli: Cli) -> io::Result<Report> {
     let common = match &cli.command {
         Command::Run { common, .. } | Command::Sweep { common, .. } => common.clone(),
     };
-    let shared = Rc::new(Shared::new(common.server, common.namespace.clone(), common.source_addresses));
+    let shared = Rc::new(Shared::new(&common));
     *shared.phase.borrow_mut() = Phase::new(common.conns, 0, 0);
     let tasks = task_ids(&common).await?;
     let mut report = Report {

@@ -38,7 +38,10 @@ pub(crate) struct Phase {
     /// Events for tasks this connection did not subscribe to.
     pub(crate) foreign: u64,
     pub(crate) unreadable: u64,
+    /// Of the events as text.
     pub(crate) bytes: u64,
+    /// As read from the sockets.
+    pub(crate) wire_bytes: u64,
     pub(crate) first_us: u64,
     pub(crate) last_us: u64,
     pub(crate) from_emit: Histogram<u64>,
@@ -63,6 +66,7 @@ impl Phase {
             foreign: 0,
             unreadable: 0,
             bytes: 0,
+            wire_bytes: 0,
             first_us: 0,
             last_us: 0,
             from_emit: new_histogram(),

@@ -9,13 +9,12 @@ use realtime::websocket::{Connection, Ended, Message, frame};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::MAX_MESSAGE;
 use super::command::{Action, Command, malformed};
 use super::format::{Format, Outgoing};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::Outbox;
+use super::{MAX_MESSAGE, Surroundings};
 use crate::live::{Answer, Reader, Refusal, Room};
-use crate::state::AppState;
 
 /// Updates taken at once, at most.
 const ROOM: Room = Room { updates: 256, bytes: 64 << 10 };
@@ -26,9 +25,9 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 const UNRESPONSIVE: u16 = 4000;
 
 /// Serves one connection to its end.
-pub(super) async fn converse(connection: Connection, format: Format, credit: u32, state: AppState) {
-    let limit = state.settings().limits.subscriptions_per_connection;
-    let reader = Reader::new(state.hub(), limit);
+pub(super) async fn converse(connection: Connection, format: Format, credit: u32, around: Surroundings) {
+    let limit = around.limits.subscriptions_per_connection;
+    let reader = Reader::new(&around.hub, limit);
     let outbox = Outbox::new(format, credit);
     let heartbeat = Heartbeat::new(Instant::now());
     let mut conversation = Conversation { connection, format, limit, reader, outbox, heartbeat };
@@ -37,14 +36,14 @@ pub(super) async fn converse(connection: Connection, format: Format, credit: u32
         None,
         json!({
             "message": "Connected to task updates",
-            "log_id": state.engine().log_id(),
+            "log_id": around.hub.log().log_id(),
             "credit": credit,
             "max_message_bytes": MAX_MESSAGE,
         }),
     );
     let ending = tokio::select! {
         ending = conversation.run() => ending,
-        () = state.draining().cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
+        () = around.draining.cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
     };
     match ending {
         Ending::Gone => {}
