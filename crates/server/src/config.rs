@@ -87,8 +87,10 @@ pub struct Limits {
     /// disconnected, s: whatever the answer or the stream is, REST, server-sent
     /// events, polling or WebSocket. Default 20.
     pub write_timeout_s: u64,
-    /// How long running tasks may take to reach a checkpoint when the server is
-    /// told to end, s. Default 10.
+    /// How long the server may take to end when it is told to, s: running tasks
+    /// reach a checkpoint, then clients are told. A quarter of it, 2 s at most,
+    /// is kept for the clients; who takes nothing meanwhile is cut off. Default
+    /// 10.
     pub shutdown_s: u64,
 }
 

@@ -28,8 +28,8 @@ const MAX_ATTEMPTS: u32 = 5;
 /// The system ends a connection whose peer acknowledges nothing for this long,
 /// also where the little that is sent to it still fits into the system's buffer.
 const TCP_STALL: Duration = Duration::from_secs(90);
-/// Time for answers in flight once everything else has ended.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// Most time for goodbyes and for answers in flight when the server ends.
+const GOODBYES: Duration = Duration::from_secs(2);
 
 /// Why a server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 /// Serves on `listener` until `shutdown` resolves, then stops within the
-/// configured time: running tasks reach a checkpoint and are released, clients
+/// configured time, all in all: running tasks reach a checkpoint and are released, clients
 /// are disconnected, nothing that was acknowledged is lost.
 /// `ready` gets the address once requests are answered.
 pub async fn run(
@@ -84,7 +84,6 @@ pub async fn run(
     let engine = Engine::open(engine_settings, job).await?;
 
     let address = settings.listen;
-    let grace = settings.limits.shutdown();
     let draining = CancellationToken::new();
     let state = AppState::new(engine.clone(), settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
@@ -100,20 +99,30 @@ pub async fn run(
         () = &mut serve => {}
         () = shutdown => {
             tracing::info!("shutting down");
+            let (for_tasks, for_clients) = shares(state.settings().limits.shutdown());
             // Clients still hear what the last reports of the jobs bring.
-            let stop = async {
-                engine.shutdown(grace).await;
-                stop_accepting.cancel();
-                draining.cancel();
-                door.shutdown(LAST_ANSWERS).await;
-                let mut connections = state.connections().subscribe();
-                let ended = connections.wait_for(|count| *count == 0);
-                let _ = tokio::time::timeout(LAST_ANSWERS, ended).await;
+            tokio::select! {
+                () = &mut serve => {}
+                () = engine.shutdown(for_tasks) => {}
+            }
+            stop_accepting.cancel();
+            draining.cancel();
+            let mut connections = state.connections().subscribe();
+            let all_ended = async {
+                serve.await;
+                drop(connections.wait_for(|count| *count == 0).await);
             };
-            let _ = tokio::join!(stop, tokio::time::timeout(grace + LAST_ANSWERS, &mut serve));
+            // Who takes nothing by then is cut off.
+            let _ = tokio::join!(door.shutdown(for_clients), tokio::time::timeout(for_clients, all_ended));
         }
     }
     Ok(())
+}
+
+/// What of the time for ending is for running tasks, and what for clients.
+fn shares(total: Duration) -> (Duration, Duration) {
+    let for_clients = GOODBYES.min(total / 4);
+    (total - for_clients, for_clients)
 }
 
 /// Whether the settings may be served at all.
@@ -132,5 +141,21 @@ fn tune(stream: &mut TcpStream) {
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(&*stream).set_tcp_user_timeout(Some(TCP_STALL)) {
         tracing::debug!("TCP_USER_TIMEOUT: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_and_clients_share_the_time_for_ending() {
+        for ms in [0, 1, 1000, 5000, 10_000, 3_600_000] {
+            let total = Duration::from_millis(ms);
+            let (for_tasks, for_clients) = shares(total);
+            assert_eq!(for_tasks + for_clients, total);
+            assert!(for_clients <= for_tasks && for_clients <= GOODBYES, "{for_clients:?} of {total:?}");
+        }
+        assert_eq!(shares(Duration::from_secs(10)).1, GOODBYES);
     }
 }

@@ -139,3 +139,21 @@ async fn a_stream_that_nobody_reads_is_cut_off_and_the_others_are_not() {
     let end = soon("an end", stalled.read_to_end(&mut rest)).await;
     assert!(end.is_err() && rest.len() < all.body.len() / 2, "{end:?} after {} bytes", rest.len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_to_end_does_not_wait_for_those_who_take_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let id = long_task(dir.path()).await;
+    let mut server = Server::start_in(dir, |settings, _| {
+        settings.limits.write_timeout_s = 3600;
+        settings.limits.shutdown_s = 3600;
+    })
+    .await;
+    let _reads_no_events = stalled(&server, &id).await;
+    let mut reads_no_packets = Client::connect(&server).await;
+    reads_no_packets.emit("subscribe", &json!({ "task_id": id })).await;
+    let mut reads = Client::connect(&server).await;
+    // With an hour to end in, waiting for either of them would be noticed.
+    server.stop().await;
+    assert!(reads.ended().await);
+}
