@@ -174,7 +174,7 @@ impl Hooks for Reporter<'_> {
         self.last_fraction = Some(Instant::now());
         let (fields, attachments) = layout::detail(self.satellite, layout, evaluation);
         let complete = NewEvent::iteration_complete(json!({ "iteration": number, "metrics": metrics }))
-            .with_detail(fields, attachments);
+            .with_detail(&fields, attachments);
         let progress =
             self.progress_event(number, 100.0 * f64::from(number) / f64::from(self.max_iterations));
         self.commit(vec![complete, progress], Some(checkpoint))

@@ -233,7 +233,7 @@ pub(crate) mod tests {
         let (_directory, log, settings) = open().await;
         let Claimed { lease, head_seq, .. } = claimed(&log, &settings).await;
         let event = NewEvent::iteration_complete(json!({"iteration": 1}))
-            .with_detail(json!({"layout": [1.5]}), vec![Bytes::from_static(b"field")]);
+            .with_detail(&json!({"layout": [1.5]}), vec![Bytes::from_static(b"field")]);
         let report = Arc::new(Report::of(vec![event.clone(), NewEvent::progress(json!({}))], None));
         log.append(&lease, head_seq, report.clone()).await.unwrap();
         let mut live = log.watch();

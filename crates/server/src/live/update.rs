@@ -23,8 +23,8 @@ pub struct Update {
     json: Bytes,
     /// Where the object `data` ends in it, behind its brace.
     data_end: usize,
-    /// Bytes of the detail on the wire, and in memory, about.
-    detail_bytes: (usize, usize),
+    /// Bytes of the detail.
+    detail_bytes: usize,
     /// For Socket.IO, plain.
     plain: OnceLock<socketio::Event>,
     /// For Socket.IO, with the layout.
@@ -58,7 +58,7 @@ impl Update {
             write!(json, "{{\"task_id\":{task_id},\"event_type\":\"{}\",\"data\":{data}", event_type.name());
         let data_end = json.len();
         let _ = write!(json, ",\"timestamp\":{timestamp},\"seq\":{seq},\"v\":{v}}}");
-        let detail_bytes = event.detail.as_deref().map(detail_bytes).unwrap_or_default();
+        let detail_bytes = event.detail.as_deref().map_or(0, EventDetail::size);
         Arc::new(Update {
             event,
             json: json.into(),
@@ -98,15 +98,15 @@ impl Update {
 
     /// Bytes that the layout adds to it on the wire, about.
     pub(crate) fn layout_bytes(&self) -> usize {
-        self.detail_bytes.0
+        self.detail_bytes
     }
 
     /// Bytes that it takes, about.
     pub fn size(&self) -> usize {
-        // Beside its text there are the values that it was made of, and its
-        // forms on the wire.
-        let (on_the_wire, in_memory) = self.detail_bytes;
-        6 * self.json.len() + in_memory + 2 * on_the_wire
+        // Beside its text there are the values that it was made of, and what one
+        // kind of clients makes of it: the packet, its message and its frame.
+        // The detail is there as text only.
+        6 * self.json.len() + 4 * self.detail_bytes
     }
 
     /// The `task_update` for Socket.IO, shared by all who get it; with the
@@ -139,7 +139,7 @@ impl Update {
 
     fn encode(&self, variant: Variant, detail: bool) -> Result<socketio::Event, EncodeError> {
         let detail = self.event.detail.as_ref().filter(|_| detail);
-        let members = detail.map(|detail| detail.value.to_string()).unwrap_or_default();
+        let members = detail.map(|detail| detail.value.get()).unwrap_or_default();
         let members = members.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
         let text = self.spliced(members, variant);
         let raw: &RawValue = serde_json::from_slice(&text)?;
@@ -178,34 +178,6 @@ impl Update {
         text.push(b'}');
         text
     }
-}
-
-/// Bytes of a detail on the wire, and in memory, about.
-fn detail_bytes(detail: &EventDetail) -> (usize, usize) {
-    let attached: usize = detail.attachments.iter().map(Bytes::len).sum();
-    let (text, tree) = value_bytes(&detail.value);
-    (text + attached, tree + attached)
-}
-
-/// Bytes of a value as JSON, and in memory, about: a number takes a few digits
-/// in the one and a whole value in the other, an object a node for its fields.
-fn value_bytes(value: &Value) -> (usize, usize) {
-    const VALUE: usize = size_of::<Value>();
-    const OBJECT: usize = 600;
-    const KEY: usize = 32;
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => (6, VALUE),
-        Value::String(text) => (text.len() + 3, VALUE + text.len()),
-        Value::Array(values) => values.iter().map(value_bytes).fold((3, VALUE), plus),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| plus(value_bytes(value), (key.len() + 3, KEY)))
-            .fold((3, VALUE + OBJECT), plus),
-    }
-}
-
-fn plus(one: (usize, usize), two: (usize, usize)) -> (usize, usize) {
-    (one.0 + two.0, one.1 + two.1)
 }
 
 /// A text as JSON.
@@ -264,23 +236,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_layout_counts_with_all_the_values_that_it_is_made_of() {
-        let place = json!({"x": 12.5, "y": -100.25, "z": 0.5});
-        let component = json!({"id": "battery_01", "panel": "+X", "position": place, "center": place});
-        let detail = EventDetail {
-            value: json!({"layout": {"components": vec![component; 100]}}),
-            attachments: vec![Bytes::from_static(&[0; 1000])],
-        };
-        let text = detail.value.to_string().len();
+    fn a_layout_counts_with_its_text_and_its_binary_data() {
+        let value = json!({"layout": {"components": vec![json!({"id": "电池", "x": 12.5}); 100]}});
+        let detail = EventDetail::new(&value, vec![Bytes::from_static(&[0; 1000])]);
         let mut event = Event::clone(&event("t", 1, EventKind::IterationComplete, json!({})));
         let plain = Update::new(Arc::new(event.clone()));
         event.detail = Some(Arc::new(detail));
         let update = Update::new(Arc::new(event));
-        assert_eq!(plain.layout_bytes(), 0);
-        let on_the_wire = update.layout_bytes() - 1000;
-        assert!((text / 2..2 * text).contains(&on_the_wire), "{on_the_wire} for {text}");
-        // Each component is three objects with nine values, none of them small.
-        assert!(update.size() - plain.size() > 100 * 3 * 600, "{}", update.size());
+        let bytes = value.to_string().len() + 1000;
+        assert_eq!((plain.layout_bytes(), update.layout_bytes()), (0, bytes));
+        assert_eq!(update.size() - plain.size(), 4 * bytes);
     }
 
     #[test]

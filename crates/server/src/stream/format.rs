@@ -129,9 +129,10 @@ impl Format {
         }
         let mut attachments: &[Bytes] = &[];
         if let Some(detail) = detail
-            && let (Some(data), Some(fields)) = (update["data"].as_object_mut(), detail.value.as_object())
+            && let Some(data) = update["data"].as_object_mut()
+            && let Ok(fields) = serde_json::from_str::<Map<String, Value>>(detail.value.get())
         {
-            data.extend(fields.iter().map(|(key, value)| (key.clone(), value.clone())));
+            data.extend(fields);
             attachments = &detail.attachments;
         }
         self.write(out, &update, attachments);
@@ -225,10 +226,8 @@ mod tests {
     use crate::live::Update;
 
     fn delivery(layout: bool, variant: Variant) -> Delivery {
-        let detail = EventDetail {
-            value: json!({"layout": {"mesh": 1, "panels": [{"t": Value::from(Placeholder(0))}]}}),
-            attachments: vec![Bytes::from_static(&[1, 2, 3, 4])],
-        };
+        let value = json!({"layout": {"mesh": 1, "panels": [{"t": Value::from(Placeholder(0))}]}});
+        let detail = EventDetail::new(&value, vec![Bytes::from_static(&[1, 2, 3, 4])]);
         let event = Event {
             task_id: "卫".to_owned(),
             event_type: EventKind::IterationComplete,

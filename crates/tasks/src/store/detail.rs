@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
+use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Connection, json, signed, unreadable};
+use super::{Connection, signed, unreadable};
 use crate::event::{Event, EventDetail};
 
 pub(super) async fn insert_detail(
@@ -15,7 +16,7 @@ pub(super) async fn insert_detail(
     sqlx::query("INSERT INTO event_details (task_id, seq, value, attachments) VALUES ($1, $2, $3, $4)")
         .bind(&event.task_id)
         .bind(signed(event.seq))
-        .bind(detail.value.to_string())
+        .bind(detail.value.get().to_owned())
         .bind(packed(&detail.attachments)?)
         .execute(connection)
         .await?;
@@ -28,7 +29,8 @@ pub(super) fn detail_of(row: &AnyRow) -> Result<Option<Arc<EventDetail>>, sqlx::
     let attachments: Vec<u8> = row.try_get("attachments")?;
     let attachments = unpacked(attachments.into())
         .ok_or_else(|| unreadable("event_details.attachments", "a length beyond the end"))?;
-    Ok(Some(Arc::new(EventDetail { value: json("event_details.value", &value)?, attachments })))
+    let value = RawValue::from_string(value).map_err(|error| unreadable("event_details.value", error))?;
+    Ok(Some(Arc::new(EventDetail { value, attachments })))
 }
 
 /// All attachments in one value: each with its length before it.

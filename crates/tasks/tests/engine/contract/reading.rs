@@ -38,11 +38,11 @@ async fn a_detail_is_stored_with_its_event_and_read_only_when_asked_for() {
     let store = TestStore::new().await;
     let field = Bytes::from(vec![0, 255, 7]);
     let (value, attachments) = (json!({"placements": [1.5]}), vec![field, Bytes::new()]);
-    let detail = EventDetail { value: value.clone(), attachments: attachments.clone() };
+    let detail = EventDetail::new(&value, attachments.clone());
     let job: JobFunction = Arc::new(move |context| {
         let plain = NewEvent::progress(json!({"current_iteration": 1}));
         let detailed = NewEvent::iteration_complete(json!({"iteration": 1}));
-        context.commit(vec![detailed.with_detail(value.clone(), attachments.clone()), plain], None);
+        context.commit(vec![detailed.with_detail(&value, attachments.clone()), plain], None);
         success(1)
     });
     let engine = store.open(job).await;

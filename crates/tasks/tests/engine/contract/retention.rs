@@ -30,7 +30,7 @@ fn counting_with_details() -> JobFunction {
     Arc::new(|context| {
         for k in 1..=20 {
             let event = NewEvent::progress(json!({"current_iteration": k}));
-            context.commit(vec![event.with_detail(json!(k), vec![Bytes::from_static(b"x")])], None);
+            context.commit(vec![event.with_detail(&json!(k), vec![Bytes::from_static(b"x")])], None);
         }
         success(20)
     })
