@@ -1,3 +1,4 @@
+import { ALL_TASKS, type AllTasksOptions, AllTasksStream } from './all-tasks.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { ApiError, type Problem, UnreachableError } from './errors.js';
 import type { IterationMetrics, TaskEvent, Vector } from './events.js';
@@ -178,9 +179,13 @@ export class Client {
     return this.#connection;
   }
 
+  /** Follows the status changes of all tasks from now on. */
+  subscribeTask(taskId: typeof ALL_TASKS, options?: AllTasksOptions): AllTasksStream;
   /** Follows a task from its first event, or from `afterSeq`. */
-  subscribeTask(taskId: string, options?: TaskStreamOptions): TaskStream {
-    return new TaskStream(this.connection, taskId, options);
+  subscribeTask(taskId: string, options?: TaskStreamOptions): TaskStream;
+  subscribeTask(taskId: string, options?: TaskStreamOptions): TaskStream | AllTasksStream {
+    if (taskId !== ALL_TASKS) return new TaskStream(this.connection, taskId, options);
+    return new AllTasksStream(this.connection, (id, after) => this.listEvents(id, after), options);
   }
 
   /** Ends the socket and with it all streams. */

@@ -27,6 +27,10 @@ export { applyEvent, emptyTask, isTerminal } from './task.js';
 export type { StreamPhase, StreamStatus, TaskStreamOptions } from './stream.js';
 export { TaskStream } from './stream.js';
 
+/** The status changes of all tasks, live. */
+export type { AllTasksOptions, AllTasksPhase } from './all-tasks.js';
+export { AllTasksStream } from './all-tasks.js';
+
 /** The one socket under all streams of a client. */
 export type { ConnectionOptions, ConnectionPhase, ConnectionStatus } from './connection.js';
 export { Connection } from './connection.js';

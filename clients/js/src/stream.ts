@@ -1,6 +1,7 @@
 import type { Connection } from './connection.js';
 import { StreamError } from './errors.js';
 import { isKnownEvent, readLayout, type TaskEvent, type TaskEventKind, type UnknownEvent } from './events.js';
+import { iterate, Listeners } from './listeners.js';
 import { applyEvent, emptyTask, isTerminal, type Task } from './task.js';
 
 /** How far a stream is. `replaying`: history or missed events still arrive. */
@@ -25,7 +26,7 @@ export interface TaskStreamOptions {
   events?: readonly Exclude<TaskEventKind, 'snapshot'>[];
   /** Of several `progress` events that wait for this client, only the newest. */
   coalesce?: boolean;
-  /** Every `iteration_complete` carries `data.layout`. */
+  /** The first `progress` and every `iteration_complete` carry `data.layout`. */
   layout?: boolean;
   /** Only events after this seq; 0 is the whole history. */
   afterSeq?: number;
@@ -37,11 +38,21 @@ export interface TaskStreamOptions {
   signal?: AbortSignal;
 }
 
-interface Subscribed {
+/** What the server says to a subscription. */
+export interface Subscribed {
   task_id?: string;
   head_seq?: number;
   log_id?: string;
   mode?: 'live' | 'replayed' | 'snapshot';
+}
+
+/** What the server says about a request that it refused. */
+export interface Refusal {
+  task_id?: string;
+  code?: string;
+  message?: string;
+  /** With `events_missed`: of which tasks. */
+  task_ids?: string[];
 }
 
 type Handlers = { [Kind in TaskEventKind]: (event: Extract<TaskEvent, { event_type: Kind }>, task: Task) => void } & {
@@ -54,11 +65,8 @@ type Handlers = { [Kind in TaskEventKind]: (event: Extract<TaskEvent, { event_ty
 /** Holes in a row, without one new event between them, after which a stream fails. */
 const MAX_FRUITLESS_RESUMES = 5;
 
-/** Pause before a subscription is asked for again that failed by the server's own fault. */
-const RETRY_MS = 1000;
-
-/** Events that an iterator may leave unread; a slower reader is told rather than fed from growing memory. */
-const MAX_UNREAD = 100_000;
+/** Pause before something is asked for again that failed by the server's own fault. */
+export const RETRY_MS = 1000;
 
 /**
  * One task, live. Every event is delivered exactly once and in order, whatever
@@ -78,7 +86,7 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #fruitless = 0;
   readonly #connection: Connection;
-  readonly #handlers = new Map<string, Set<(...args: never[]) => void>>();
+  readonly #listeners = new Listeners<Handlers>();
   readonly #release: (() => void)[] = [];
   #failure: StreamError | undefined;
 
@@ -121,10 +129,7 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
 
   /** Listens to one kind of event, to every `event`, to `status`, `end` or `failure`. Returns the function that stops it. */
   on<Name extends keyof Handlers>(name: Name, handler: Handlers[Name]): () => void {
-    const set = this.#handlers.get(name) ?? new Set();
-    this.#handlers.set(name, set);
-    set.add(handler);
-    return () => set.delete(handler);
+    return this.#listeners.on(name, handler);
   }
 
   /** Resolves with the task when it has ended; rejects when the stream fails or is closed before. */
@@ -148,34 +153,16 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   }
 
   /** The events from now on; ends after the terminal one. Leaving the loop closes the stream. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<TaskEvent, void, undefined> {
-    const unread: TaskEvent[] = [];
-    let wake = (): void => {};
-    let done = this.#status.phase === 'ended';
-    const stops = [
-      this.on('event', (event) => {
-        if (unread.length >= MAX_UNREAD) this.#fail(new StreamError(`${MAX_UNREAD} events wait to be read`, 'slow_reader', this.taskId));
-        else unread.push(event);
-        wake();
-      }),
-      this.on('end', () => {
-        done = true;
-        wake();
-      }),
-      this.on('failure', () => wake()),
-    ];
-    try {
-      for (;;) {
-        const event = unread.shift();
-        if (event) yield event;
-        else if (this.#failure) throw this.#failure;
-        else if (done) return;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      for (const stop of stops) stop();
-      this.close();
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<TaskEvent, void, undefined> {
+    return iterate<TaskEvent>({
+      taskId: this.taskId,
+      onEvent: (handler) => this.on('event', handler),
+      onChange: (handler) => this.on('status', handler),
+      ended: () => this.#status.phase === 'ended',
+      failure: () => this.#failure,
+      fail: (error) => this.#fail(error),
+      close: () => this.close(),
+    });
   }
 
   #listen(signal: AbortSignal | undefined): void {
@@ -187,10 +174,8 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     const onSubscribed = (answer: Subscribed): void => {
       if (answer?.task_id === this.taskId) this.#resumed(answer);
     };
-    const onError = (error: { task_id?: string; message?: string; code?: string }): void => {
-      // Dropped packets are told without their task: a subscription that waits may be one of them.
-      const dropped = error?.code === 'too_many_messages' && this.#resuming;
-      if (error?.task_id === this.taskId || dropped) this.#refused(error.message ?? 'refused', error.code);
+    const onError = (error: Refusal): void => {
+      if (error?.task_id === this.taskId) this.#refused(error.message ?? 'refused', error.code);
     };
     socket.on('task_update', onUpdate);
     socket.on('subscribed', onSubscribed);
@@ -233,9 +218,9 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     });
   }
 
-  /** A refusal ends the stream, unless the server had trouble or dropped the request unread: then it is asked again. */
+  /** A refusal ends the stream, whatever its code, unless the server had trouble: then it is asked again. */
   #refused(message: string, code: string | undefined): void {
-    if (code !== 'internal' && code !== 'too_many_messages') return this.#fail(new StreamError(message, code, this.taskId));
+    if (code !== 'internal') return this.#fail(new StreamError(message, code, this.taskId));
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       if (this.#connection.socket.connected) this.#resume();
@@ -302,36 +287,23 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     if (this.#failure || this.#status.phase === 'ended') return;
     this.#failure = error;
     this.#become({ phase: 'failed' });
-    this.#call('failure', error);
+    this.#listeners.call('failure', error);
     for (const release of this.#release.splice(0)) release();
   }
 
   #end(): void {
     for (const release of this.#release.splice(0)) release();
     this.#become({ phase: 'ended' });
-    this.#call('end', this.#task);
+    this.#listeners.call('end', this.#task);
   }
 
   #become(change: Partial<StreamStatus>): void {
     this.#status = { ...this.#status, ...change };
-    this.#call('status', this.#status);
+    this.#listeners.call('status', this.#status);
   }
 
   #tell(event: TaskEvent | UnknownEvent): void {
-    if (isKnownEvent(event)) this.#call(event.event_type, event, this.#task);
-    this.#call('event', event, this.#task);
-  }
-
-  #call(name: string, ...args: unknown[]): void {
-    for (const handler of [...(this.#handlers.get(name) ?? [])]) {
-      try {
-        (handler as (...values: unknown[]) => void)(...args);
-      } catch (error) {
-        // A fault in a listener is the listener's, not the stream's.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    if (isKnownEvent(event)) this.#listeners.call(event.event_type, event, this.#task);
+    this.#listeners.call('event', event, this.#task);
   }
 }

@@ -138,20 +138,15 @@ describe('a stream', () => {
     expect(stream.status.phase).toBe('waiting');
   });
 
-  it('asks again when packets were dropped before its answer came, and only then', () => {
-    vi.useFakeTimers();
+  it('takes a code that it does not know for a refusal of the task named, and of no other', async () => {
     const stream = open();
+    const finished = stream.finished();
     connection.become('connected');
-    const dropped = { code: 'too_many_messages', message: 'some packets were dropped' };
-    connection.socket.receive('error', dropped);
-    vi.advanceTimersByTime(2000);
-    expect(subscriptions()).toHaveLength(2);
-    subscribed(0);
-    connection.socket.receive('error', dropped);
-    vi.advanceTimersByTime(2000);
-    vi.useRealTimers();
-    expect(subscriptions()).toHaveLength(2);
-    expect(stream.status.phase).toBe('live');
+    connection.socket.receive('error', { code: 'of_a_later_version', message: 'slow down' });
+    connection.socket.receive('error', { code: 'events_missed', message: 'of all tasks', task_id: '*', task_ids: ['t'] });
+    expect(stream.status.phase).toBe('waiting');
+    connection.socket.receive('error', { code: 'of_a_later_version', message: 'not for you', task_id: 't' });
+    await expect(finished).rejects.toMatchObject({ code: 'of_a_later_version', message: 'not for you' });
   });
 
   it('does not see the events of other tasks', () => {

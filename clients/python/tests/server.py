@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from socketserver import ThreadingMixIn
 from typing import Any
+from urllib.parse import parse_qsl
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import socketio
@@ -81,6 +83,8 @@ class ScriptedServer:
 
         if self.refusals:
             emit("error", self.refusals.pop(0))
+        elif task_id == "*":
+            emit("subscribed", {"task_id": "*", "message": "ok", "log_id": self.log_id})
         elif task_id not in self.logs:
             emit("error", {"message": "Task not found", "task_id": task_id, "code": "not_found"})
         else:
@@ -97,11 +101,22 @@ class ScriptedServer:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         self.rest_requests.append((method, path, environ.get("QUERY_STRING", ""), body))
-        status, answer = self.rest_answers.get((method, path), (404, {"error": "Not found"}))
+        status, answer = self.rest_answers.get((method, path)) or self._page(
+            path, environ.get("QUERY_STRING", "")
+        )
         raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw)))]
         start_response(f"{status} Scripted", headers)
         return [raw]
+
+    def _page(self, path: str, query: str) -> tuple[int, Any]:
+        found = re.fullmatch("/api/tasks/([^/]+)/events", path)
+        if found is None or found[1] not in self.logs:
+            return 404, {"error": "Not found"}
+        after = int(dict(parse_qsl(query)).get("after", 0))
+        events = [update for update in self.logs[found[1]] if update["seq"] > after][:2]
+        last = events[-1]["seq"] if events else after
+        return 200, {"events": events, "log_id": self.log_id, "next_after": last}
 
 
 def update(task_id: str, seq: int, event_type: str = "progress", **data: Any) -> Update:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import pytest
 from server import ScriptedServer, update
 
 from msgalaxy import TaskWebSocketClient
@@ -54,28 +53,30 @@ def test_the_wait_says_how_each_task_ended(
     assert [refusal["message"] for refusal in refusals] == ["Task not found"]
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        {"code": "internal", "message": "the store did not answer", "task_id": "t"},
-        {"code": "too_many_messages", "message": "some packets were dropped"},
-    ],
-    ids=lambda refusal: refusal["code"],
-)
-def test_a_refusal_that_passes_is_asked_again(
-    server: ScriptedServer, live: TaskWebSocketClient, refusal: dict[str, Any]
+def test_when_the_server_had_trouble_it_is_asked_again(
+    server: ScriptedServer, live: TaskWebSocketClient
 ) -> None:
     server.logs["t"] = [update("t", 1), done("t", 2)]
-    server.refusals = [refusal]
+    trouble = {"code": "internal", "message": "the store did not answer", "task_id": "t"}
+    server.refusals = [trouble]
     refusals: list[dict[str, Any]] = []
     live.on_server_error = refusals.append
     seen = record(live)
     live.connect()
     live.subscribe("t")
     assert live.wait_for_completion(timeout=20) == {"t": "completed"}
-    assert refusals == [refusal]
+    assert refusals == [trouble]
     assert server.requests == [{"task_id": "t"}, {"task_id": "t"}]
     assert seen == [1, 2]
+
+
+def test_a_code_that_is_not_known_refuses_the_task_that_it_names(
+    server: ScriptedServer, live: TaskWebSocketClient
+) -> None:
+    server.refusals = [{"code": "of_a_later_version", "message": "not for you", "task_id": "t"}]
+    live.connect()
+    live.subscribe("t")
+    assert live.wait_for_completion(timeout=20) == {"t": "refused"}
 
 
 def test_a_refusal_that_names_no_task_refuses_none(

@@ -18,9 +18,6 @@ from msgalaxy.state import TaskState
 
 Update = dict[str, Any]
 
-#: Subscribed instead of a task: the status changes of all tasks.
-ALL_TASKS = "*"
-
 
 class Verdict(Enum):
     """What to do with an event."""

@@ -6,13 +6,14 @@ import logging
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import socketio
 from socketio.exceptions import SocketIOError
 
+from msgalaxy.all_tasks import ALL_TASKS, AllTasks, is_status, read_log
+from msgalaxy.callbacks import Callbacks, parts
 from msgalaxy.connection import (
     NAMESPACE,
     close,
@@ -21,34 +22,30 @@ from msgalaxy.connection import (
     join,
     stands,
 )
-from msgalaxy.delivery import ALL_TASKS, Options, Stream, Update, Verdict, read_layout
-from msgalaxy.rest import FINAL_STATUSES, as_object
+from msgalaxy.delivery import Options, Stream, Update, Verdict, read_layout
+from msgalaxy.rest import FINAL_STATUSES, APIClient, as_object
 from msgalaxy.state import TaskState
 
-#: Refusals that say nothing about the task: the server had trouble, or dropped packets unread.
-PASSING_CODES = frozenset({"internal", "too_many_messages"})
-
-#: Seconds until a subscription is asked for again after such a refusal, or when an event is
+#: Seconds until a subscription is asked for again when the server had trouble, or when an event is
 #: missing although it was asked for.
 RETRY_DELAY_S = 1.0
 
 #: Seconds to wait for an orderly close.
 HANG_UP_PATIENCE_S = 1.0
 
-TaskCallback = Callable[[str, dict[str, Any]], object]
-
 logger = logging.getLogger("msgalaxy.live")
 
 
-class TaskWebSocketClient:
+class TaskWebSocketClient(Callbacks):
     """Subscribes to tasks and calls back for each of their events, in order, each once.
 
     Assign the callbacks wanted; each is called with `(task_id, data)`:
     `on_status_change`, `on_progress`, `on_iteration_complete`, `on_error` (the task failed),
     `on_subscribed`, `on_snapshot` (the server could not continue where this client stood, and tells
-    the task as it is). Two more: `on_update(envelope)` gets every event whole, with `seq` and
-    `timestamp`; `on_server_error(data)` hears when the server refuses a request of this client.
-    Without a callback an event is logged.
+    the task as it is). Three more: `on_update(envelope)` gets every event whole, with `seq` and
+    `timestamp`; `on_server_error(data)` hears when the server refuses a request of this client;
+    `on_missed(task_id)` belongs to the subscription of all tasks. Without a callback an event is
+    logged.
 
     A broken connection is made again without end, and the subscriptions continue where they stood,
     until `disconnect()` is called.
@@ -63,25 +60,17 @@ class TaskWebSocketClient:
         retry_delay: float = 0.5,
         retry_delay_max: float = 5.0,
     ) -> None:
+        super().__init__()
         self.server_url = server_url
         self.connected = False
-        self.on_status_change: TaskCallback | None = None
-        self.on_progress: TaskCallback | None = None
-        self.on_iteration_complete: TaskCallback | None = None
-        self.on_error: TaskCallback | None = None
-        self.on_subscribed: TaskCallback | None = None
-        self.on_snapshot: TaskCallback | None = None
-        self.on_update: Callable[[Update], object] | None = None
-        self.on_server_error: Callable[[dict[str, Any]], object] | None = None
         self._transports = list(transports) if transports is not None else None
         self._connect_timeout_s = connect_timeout
         self._retry_delay_s = retry_delay
         self._retry_delay_max_s = retry_delay_max
         self._streams: dict[str, Stream] = {}
-        # Guards the streams and the queue of updates; told whenever a stream ends.
+        self._all: AllTasks | None = None
+        # Guards the streams; told whenever one ends.
         self._changed = threading.Condition()
-        self._ready: deque[Update] = deque()
-        self._handing_on = False
         self._open = False
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
@@ -106,7 +95,7 @@ class TaskWebSocketClient:
             self._changed.notify_all()
         self._wake.set()
         keeper, self._keeper = self._keeper, None
-        if keeper is not None:
+        if keeper not in (None, threading.current_thread()):
             keeper.join(timeout=self._connect_timeout_s)
         self._hang_up()
 
@@ -123,13 +112,17 @@ class TaskWebSocketClient:
         """Asks for a task's events: first those so far, then each as it happens.
 
         `events` names the kinds wanted; status changes always come. With `coalesce` only the newest
-        of several `progress` events that wait for this client is sent. With `layout` each
-        `iteration_complete` carries `data["layout"]`, in it the panels' temperatures as an
-        `array("f")`. `after_seq` and `log_id` continue where another process stopped.
+        of several `progress` events that wait for this client is sent. With `layout` the first
+        `progress` and each `iteration_complete` carry `data["layout"]`, in it the panels'
+        temperatures as an `array("f")`. `after_seq` and `log_id` continue where another process
+        stopped.
 
-        A task that is subscribed already goes on where it stands, with the options given now. The
-        task "*" stands for the status changes of all tasks; `wait_for_completion` takes no notice
-        of them.
+        A task that is subscribed already goes on where it stands, with the options given now.
+
+        The task "*", which has no options, stands for the status changes of all tasks from now on;
+        `wait_for_completion` takes no notice of them. What was missed of a task that was heard of
+        is read from its log: `on_missed` is called with its id, and the events follow. With "*" it
+        says that any task's may have been missed: read the list of tasks again.
         """
         if not self._open:
             raise RuntimeError("Not connected to server")
@@ -139,6 +132,8 @@ class TaskWebSocketClient:
                 stream = Stream(task_id, last_seq=after_seq, log_id=log_id)
                 self._streams[task_id] = stream
             stream.options = Options(events, coalesce, layout)
+            if task_id == ALL_TASKS and self._all is None:
+                self._all = AllTasks()
         # Without a connection just now, the next one subscribes.
         if self.connected:
             self._send_subscribe(stream)
@@ -147,12 +142,22 @@ class TaskWebSocketClient:
         """Hears no more of a task. The task itself goes on."""
         with self._changed:
             self._streams.pop(task_id, None)
+            if task_id == ALL_TASKS:
+                self._all = None
             self._changed.notify_all()
         try:
             self.sio.emit("unsubscribe", {"task_id": task_id}, namespace=NAMESPACE)
         except SocketIOError:
             # No connection, no subscription.
             logger.debug("not connected while unsubscribing from %s", task_id)
+
+    def catch_up(self, task_id: str) -> None:
+        """Brings those status changes of a task that the subscription of "*" has not brought."""
+        with self._changed:
+            if self._all is None:
+                raise RuntimeError('Not subscribed to "*"')
+            self._all.missed(task_id)
+        self._wake.set()
 
     def task_state(self, task_id: str) -> TaskState:
         """A subscribed task as of the newest callback: the fold of its events."""
@@ -231,6 +236,8 @@ class TaskWebSocketClient:
         """A connection stands: every subscription continues on it."""
         self.connected = True
         with self._changed:
+            if self._all is not None:
+                self._all.lost()
             unfinished = [s for s in self._streams.values() if s.final_status is None]
         for stream in unfinished:
             self._send_subscribe(stream)
@@ -253,6 +260,7 @@ class TaskWebSocketClient:
                 self._wake.wait(1.0)
                 self._wake.clear()
                 self._ask_again()
+                self._catch_up()
                 continue
             self.connected = False
             pause_s = min(self._retry_delay_s * 2**failures, self._retry_delay_max_s)
@@ -296,6 +304,28 @@ class TaskWebSocketClient:
         for stream in due:
             self._send_subscribe(stream)
 
+    def _catch_up(self) -> None:
+        """Reads what the subscription of all tasks has missed."""
+        while self._open and self.connected:
+            with self._changed:
+                known = self._all
+                todo = known.to_read() if known is not None else None
+            if known is None or todo is None or not self._read_missed(known, *todo):
+                return
+
+    def _read_missed(self, known: AllTasks, task_id: str, after: int) -> bool:
+        """Reads one task's log; says whether that was possible."""
+        with APIClient(self.server_url, timeout=self._connect_timeout_s) as api:
+            log = read_log(api, task_id, after, known.log_id)
+        with self._changed:
+            if log is None or self._all is not known:
+                known.unread(task_id)
+                return False
+            for update in known.read(task_id, log):
+                self._calls.add(partial(self._hand_on, None, update))
+        self._calls.make()
+        return True
+
     # What the server says.
 
     def _on_task_update(self, envelope: object = None, *_: object) -> None:
@@ -306,129 +336,99 @@ class TaskWebSocketClient:
         read_layout(update)
         with self._changed:
             stream = self._streams.get(str(update.get("task_id")))
-            # Without a stream: all tasks are followed, or a server tells everybody everything.
-            verdict = Verdict.NEXT if stream is None else stream.accept(update)
+            verdict = self._judge(stream, update)
             if verdict is Verdict.NEXT:
-                self._ready.append(update)
+                self._calls.add(partial(self._hand_on, stream, update))
         if verdict is Verdict.GAP and stream is not None:
             self._ask_for_missing(stream)
-        self._hand_on()
+        self._calls.make()
+
+    def _judge(self, stream: Stream | None, update: Update) -> Verdict:
+        known = self._all if is_status(update) else None
+        if stream is None:
+            # All tasks are followed, or a server tells everybody everything.
+            return Verdict.NEXT if known is None or known.accept(update) else Verdict.OLD
+        verdict = stream.accept(update)
+        if known is not None and verdict is Verdict.NEXT:
+            known.note(update)
+        return verdict
 
     def _ask_for_missing(self, stream: Stream) -> None:
         with self._changed:
             if not stream.confirmed or stream.retry_at_s is not None:
                 # Asked already: what still arrives was on its way before the answer.
                 return
-            logger.info("task %s: the event after seq %d is missing", *_place(stream))
+            logger.info(
+                "task %s: the event after seq %d is missing", stream.task_id, stream.last_seq
+            )
             at_once, stream.got_further = stream.got_further, False
             if not at_once:
                 stream.retry_at_s = time.monotonic() + RETRY_DELAY_S
         if at_once:
             self._send_subscribe(stream)
 
-    def _hand_on(self) -> None:
-        """Calls back for all updates that are ready; one thread at a time, so in order."""
-        with self._changed:
-            if self._handing_on:
-                return
-            self._handing_on = True
-        while True:
+    def _hand_on(self, stream: Stream | None, update: Update) -> None:
+        if stream is not None:
             with self._changed:
-                if not self._ready:
-                    self._handing_on = False
-                    return
-                update = self._ready.popleft()
-                stream = self._streams.get(str(update.get("task_id")))
-                if stream is not None:
-                    stream.state.apply(update)
-            self._dispatch(update)
-            self._note_end(update)
+                stream.state.apply(update)
+        self._call_back(update)
+        if stream is not None:
+            self._note_end(stream, update)
 
-    def _dispatch(self, update: Update) -> None:
-        task_id, kind, data = _parts(update)
-        callbacks: dict[str, TaskCallback | None] = {
-            "status_change": self.on_status_change,
-            "progress": self.on_progress,
-            "iteration_complete": self.on_iteration_complete,
-            "error": self.on_error,
-            "snapshot": self.on_snapshot,
-        }
-        if self.on_update is not None:
-            _call(self.on_update, update)
-        callback = callbacks.get(kind)
-        if callback is not None:
-            _call(callback, task_id, data)
-        elif self.on_update is None:
-            logger.info("task %s: %s %s", task_id, kind, data)
-
-    def _note_end(self, update: Update) -> None:
-        task_id, kind, data = _parts(update)
+    def _note_end(self, stream: Stream, update: Update) -> None:
+        _, kind, data = parts(update)
         status = data.get("status")
         # A server without a log says `error` only, and no `status_change failed` after it.
         says_status = kind == "status_change" or (kind == "error" and "seq" not in update)
         if not says_status or status not in FINAL_STATUSES:
             return
         with self._changed:
-            stream = self._streams.get(task_id)
-            if stream is not None:
-                stream.final_status = status
-                self._changed.notify_all()
+            stream.final_status = status
+            self._changed.notify_all()
 
     def _on_subscribed(self, answer: object = None, *_: object) -> None:
         data = as_object(answer)
         if data is None:
             return
-        task_id = str(data.get("task_id"))
+        task_id, log_id = str(data.get("task_id")), data.get("log_id")
+        missed = False
         with self._changed:
             stream = self._streams.get(task_id)
             if stream is not None:
                 stream.confirmed = True
                 stream.retry_at_s = None
-                log_id = data.get("log_id")
                 stream.log_id = log_id if isinstance(log_id, str) else None
-        if self.on_subscribed is not None:
-            _call(self.on_subscribed, task_id, data)
+                if task_id == ALL_TASKS and self._all is not None:
+                    missed = self._all.subscribed(stream.log_id)
+        self._tell(self.on_subscribed, task_id, data)
+        if missed:
+            self._missed(ALL_TASKS)
+
+    def _missed(self, task_id: str) -> None:
+        with self._changed:
+            if self._all is None:
+                return
+            self._all.missed(task_id)
+        self._tell(self.on_missed, task_id)
+        self._wake.set()
 
     def _on_server_error(self, answer: object = None, *_: object) -> None:
         data = as_object(answer) or {"message": str(answer)}
-        if self.on_server_error is not None:
-            _call(self.on_server_error, data)
-        else:
+        asked, code = data.get("task_id"), data.get("code")
+        if code == "events_missed":
+            for task_id in data.get("task_ids", [ALL_TASKS]):
+                self._missed(str(task_id))
+            return
+        if self.on_server_error is None:
             logger.warning("the server refused a request: %s", data.get("message"))
+        self._tell(self.on_server_error, data)
         with self._changed:
-            # Packets that were dropped unread have no task: any unanswered one may be among them.
-            asked = data.get("task_id")
-            unanswered = [
-                stream
-                for stream in self._streams.values()
-                if not stream.confirmed
-                and stream.final_status is None
-                and (asked is None or stream.task_id == asked)
-            ]
-            if data.get("code") in PASSING_CODES:
-                for stream in unanswered:
-                    stream.retry_at_s = time.monotonic() + RETRY_DELAY_S
-            elif asked is not None:
-                for stream in unanswered:
-                    stream.final_status = "refused"
+            stream = self._streams.get(str(asked))
+            if stream is None or stream.confirmed or stream.final_status is not None:
+                # Of no task, or of one that is followed already.
+                return
+            if code == "internal":
+                stream.retry_at_s = time.monotonic() + RETRY_DELAY_S
+            else:
+                stream.final_status = "refused"
                 self._changed.notify_all()
-
-
-def _place(stream: Stream) -> tuple[str, int]:
-    return stream.task_id, stream.last_seq
-
-
-def _parts(update: Update) -> tuple[str, str, dict[str, Any]]:
-    return (
-        str(update.get("task_id", "")),
-        str(update.get("event_type", "")),
-        as_object(update.get("data")) or {},
-    )
-
-
-def _call(callback: Callable[..., object], *arguments: object) -> None:
-    # A mistake in a callback must not lose the events after it.
-    try:
-        callback(*arguments)
-    except Exception:
-        logger.exception("a callback raised")
