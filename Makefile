@@ -71,7 +71,7 @@ test-rust-client: dev-program ## rust_socketio, a third family of clients (130 c
 	cargo run --quiet --locked --manifest-path e2e/rust/Cargo.toml --target-dir build/e2e-rust -- \
 		"$(abspath $(CARGO_TARGET_DIR))/debug/examples/socketio_conformance"
 
-test-browser: $(STAMPS)/system $(STAMPS)/browser dev-program ## The page in Chromium
+test-browser: $(STAMPS)/system $(STAMPS)/browser $(STAMPS)/node dev-program ## The page in Chromium
 	cd e2e/browser && $(E2E_ENV) npm test --silent
 
 soak: build $(STAMPS)/python ## 100 seeds of every example BOM, checked independently (SEEDS=, JOBS=, SOAK_EXTRA=DIR)
