@@ -44,7 +44,7 @@ impl Engine {
         surroundings: Surroundings,
         job: JobFunction,
     ) -> Result<Engine, Error> {
-        let store = Store::open(&settings.store_url).await?;
+        let store = Store::open(&settings.store_url).await?.with_hooks(surroundings.hooks.clone());
         let log = Arc::new(Log::new(store, surroundings, &settings.retention));
         let trimmer = log.trimmer(settings.retention);
         let workers = Arc::new(Workers::new(log, settings, job));
@@ -112,6 +112,16 @@ impl Engine {
     /// Number of tasks in each status, for monitoring; every status is there.
     pub async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, Error> {
         Ok(self.log().store.count_by_status().await?)
+    }
+
+    /// When the task that waits longest for a worker was made, for monitoring.
+    pub async fn oldest_pending(&self) -> Result<Option<String>, Error> {
+        Ok(self.log().store.oldest_pending().await?)
+    }
+
+    /// Jobs that run in this process, for monitoring.
+    pub fn running_jobs(&self) -> usize {
+        self.workers.running_jobs()
     }
 
     /// What workers of this process have appended so far, for monitoring.

@@ -24,6 +24,8 @@ mod commit;
 mod log;
 /// What a reader of a log gets.
 mod page;
+/// What the engine tells about itself.
+pub mod hooks;
 /// What the engine is told from outside.
 mod settings;
 /// The tables: append, queue, reading.
@@ -40,6 +42,7 @@ pub use commit::AppendCounts;
 pub use engine::Engine;
 pub use error::Error;
 pub use event::{EVENT_VERSION, Event, EventDetail, EventKind, NewEvent};
+pub use hooks::{Hooks, LeaseLoss, NoHooks, StoreOperation};
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
 pub use page::{EventPage, Extent, Head};
 pub use settings::{EngineSettings, Messages, Retention, Surroundings};

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -7,6 +8,7 @@ use crate::clock::TaskIds;
 use crate::commit::{Append, AppendError, Committed, Committer, Counters, QUEUED_APPENDS, Report, announce};
 use crate::error::Error;
 use crate::event::{Event, NewEvent};
+use crate::hooks::LeaseLoss;
 use crate::settings::{EngineSettings, Retention, Surroundings};
 use crate::store::{Author, Claim, Claimant, Entry, Input, Lease, Store};
 use crate::store::{count_open, request_cancel};
@@ -118,8 +120,11 @@ impl Log {
         let (answer, answered) = oneshot::channel();
         let append = Append { lease: lease.clone(), head_seq, report, answer };
         let gone = || AppendError::Store(Arc::new(sqlx::Error::WorkerCrashed));
+        let asked = Instant::now();
         self.appends.send(append).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        let committed = answered.await.map_err(|_| gone())??;
+        self.surroundings.hooks.committed(asked.elapsed());
+        Ok(committed)
     }
 
     /// How a task ends with what its job gave back: cancelled when a client has
@@ -140,6 +145,11 @@ impl Log {
     /// How a task ends as failed.
     pub(crate) fn failure(&self, code: &str, error: &str) -> Report {
         Report::of(NewEvent::failure(&self.surroundings.messages.failed, code, error), None)
+    }
+
+    /// A worker's lease ended before its job did.
+    pub(crate) fn lease_lost(&self, loss: LeaseLoss) {
+        self.surroundings.hooks.lease_lost(loss);
     }
 
     /// Cancels a task that no worker holds, or notes the wish for its worker.

@@ -1,8 +1,10 @@
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, system_clock};
+use crate::hooks::{Hooks, NoHooks};
 
 /// How the engine works.
 #[derive(Debug, Clone)]
@@ -78,10 +80,12 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Texts of status changes.
     pub messages: Messages,
+    /// Hears what happens.
+    pub hooks: Arc<dyn Hooks>,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Surroundings { clock: system_clock(), messages: Messages::default() }
+        Surroundings { clock: system_clock(), messages: Messages::default(), hooks: Arc::new(NoHooks) }
     }
 }

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::commit::{AppendError, Report};
 use crate::event::{EventKind, NewEvent};
+use crate::hooks::LeaseLoss;
 use crate::job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
 use crate::log::Log;
 use crate::settings::EngineSettings;
@@ -181,6 +182,11 @@ impl Workers {
         }
     }
 
+    /// Jobs that run here.
+    pub(crate) fn running_jobs(&self) -> usize {
+        self.signals().len()
+    }
+
     fn yield_all(&self) {
         for signal in self.signals().values() {
             signal.set(Signal::YIELD);
@@ -316,11 +322,11 @@ impl Keeper<'_> {
         }
         match self.log.store.renew(&self.lease).await {
             Ok(Some(cancel_requested)) => self.hold(cancel_requested),
-            Ok(None) => self.lose("another worker has taken the task"),
+            Ok(None) => self.lose(LeaseLoss::Taken),
             Err(error) => {
                 warn!(%error, task_id = self.lease.task_id, "the lease was not renewed; it is tried again");
                 if self.renewed.elapsed() >= self.lease_time {
-                    self.lose("the store did not answer for as long as the lease lasts");
+                    self.lose(LeaseLoss::StoreSilent);
                 }
             }
         }
@@ -345,14 +351,14 @@ impl Keeper<'_> {
                 }
                 Err(AppendError::Refused(refusal)) => {
                     return self.lose(match refusal {
-                        Refusal::LeaseLost => "another worker has taken the task",
-                        Refusal::Finished => "the task is finished",
+                        Refusal::LeaseLost => LeaseLoss::Taken,
+                        Refusal::Finished => LeaseLoss::Finished,
                     });
                 }
                 Err(AppendError::Store(error)) => {
                     warn!(%error, task_id = self.lease.task_id, "events were not stored; it is tried again");
                     if self.renewed.elapsed() >= self.lease_time {
-                        return self.lose("the store did not answer for as long as the lease lasts");
+                        return self.lose(LeaseLoss::StoreSilent);
                     }
                     tokio::time::sleep(STORE_RETRY).await;
                 }
@@ -367,8 +373,14 @@ impl Keeper<'_> {
         }
     }
 
-    fn lose(&mut self, why: &str) {
+    fn lose(&mut self, loss: LeaseLoss) {
+        let why = match loss {
+            LeaseLoss::Taken => "another worker has taken the task",
+            LeaseLoss::Finished => "the task is finished",
+            LeaseLoss::StoreSilent => "the store did not answer for as long as the lease lasts",
+        };
         warn!(task_id = self.lease.task_id, why, "the lease is lost; the job is told to yield");
+        self.log.lease_lost(loss);
         self.signal.set(Signal::LOST);
     }
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::{Connection, Dialect, as_rows, unreadable, unsigned};
 use crate::clock::format_timestamp;
-use crate::event::{EVENT_VERSION, Event, NewEvent};
+use crate::event::{EVENT_VERSION, Event, EventKind, NewEvent};
 use crate::store::Lease;
 use crate::task::{Status, Task};
 
@@ -172,6 +172,12 @@ impl Entry {
     /// How many events the log holds with those appended here.
     pub(crate) fn events(&self) -> u64 {
         (self.task.head_seq + 1).saturating_sub(self.first_seq)
+    }
+
+    /// How many events of a kind were appended here and are not stored yet.
+    pub(super) fn appended(&self, kind: EventKind) -> u64 {
+        let events = self.change.iter().flat_map(|change| &change.events);
+        events.filter(|(event, _)| event.event_type == kind).count() as u64
     }
 
     pub(crate) fn is_changed(&self) -> bool {

@@ -11,12 +11,18 @@ mod read;
 mod trim;
 mod write;
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use serde::Serialize;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use identity::Witness;
 use write::write;
+
+use crate::event::EventKind;
+use crate::hooks::{Hooks, StoreOperation};
 
 pub(crate) use entry::{Author, Entry, Input, Refusal};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
@@ -67,12 +73,18 @@ pub(crate) struct Store {
     /// Holds the lock that keeps other processes off the SQLite file; the
     /// operating system lets go of it when this process ends, in whatever way.
     witness: Option<Witness>,
+    hooks: Arc<dyn Hooks>,
 }
 
 /// The right to write next.
 pub(crate) struct Turn<'a>(#[allow(dead_code)] Option<MutexGuard<'a, ()>>);
 
 impl Store {
+    /// The same, telling `hooks` what happens.
+    pub(crate) fn with_hooks(self, hooks: Arc<dyn Hooks>) -> Store {
+        Store { hooks, ..self }
+    }
+
     pub(crate) fn log_id(&self) -> &str {
         &self.log_id
     }
@@ -112,20 +124,47 @@ impl Store {
     /// After that their events may be told of.
     pub(crate) async fn commit(
         &self,
-        mut tx: Transaction<'static, Any>,
+        tx: Transaction<'static, Any>,
         entries: &mut [Entry],
     ) -> Result<(), sqlx::Error> {
-        let events = write(&mut tx, self.dialect, entries).await?;
-        tx.commit().await?;
+        let kinds = EventKind::ALL.map(|kind| (kind, entries.iter().map(|entry| entry.appended(kind)).sum()));
+        let events = self.timed(StoreOperation::Write, write_all(tx, self.dialect, entries)).await?;
         if let Some(witness) = &self.witness {
             witness.add(events);
         }
+        for (kind, events) in kinds {
+            if events > 0 {
+                self.hooks.appended(kind, events);
+            }
+        }
         Ok(())
+    }
+
+    /// Tells the hooks how long the store took to answer.
+    async fn timed<T>(
+        &self,
+        operation: StoreOperation,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        let asked = Instant::now();
+        let answer = answer.await;
+        self.hooks.store(operation, asked.elapsed(), answer.is_ok());
+        answer
     }
 
     async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>, sqlx::Error> {
         self.reader.acquire().await
     }
+}
+
+async fn write_all(
+    mut tx: Transaction<'static, Any>,
+    dialect: Dialect,
+    entries: &mut [Entry],
+) -> Result<u64, sqlx::Error> {
+    let events = write(&mut tx, dialect, entries).await?;
+    tx.commit().await?;
+    Ok(events)
 }
 
 /// What `{rows}` of [`Dialect::sql`] makes rows of: one parameter for any

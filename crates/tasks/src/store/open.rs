@@ -1,5 +1,6 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
@@ -9,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{Dialect, Store, identity};
 use crate::error::Error;
+use crate::hooks::NoHooks;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -51,7 +53,7 @@ impl Store {
             None => (identity::of_server(&writer).await.map_err(unusable)?, None),
         };
         let turn = (dialect == Dialect::Sqlite).then(|| Mutex::new(()));
-        Ok(Store { dialect, writer, reader, turn, log_id, witness })
+        Ok(Store { dialect, writer, reader, turn, log_id, witness, hooks: Arc::new(NoHooks) })
     }
 }
 

@@ -10,6 +10,7 @@ use super::entry::status_of;
 use super::{Connection, Store, as_rows, json, optional_json, signed, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind};
+use crate::hooks::StoreOperation;
 use crate::page::{EventPage, Extent, Head};
 use crate::task::{Status, Task};
 
@@ -80,6 +81,15 @@ impl Store {
         Ok(counts)
     }
 
+    /// When the task that waits longest was made, if one waits.
+    pub(crate) async fn oldest_pending(&self) -> Result<Option<String>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT created_at FROM tasks WHERE status = 'pending' ORDER BY id LIMIT 1")
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| row.try_get("created_at")).transpose()
+    }
+
     pub(crate) async fn extent(&self, task_id: &str) -> Result<Option<Extent>, sqlx::Error> {
         let mut connection = self.read().await?;
         let row = sqlx::query("SELECT first_seq, head_seq FROM tasks WHERE id = $1")
@@ -147,13 +157,12 @@ impl Store {
                  WHERE id = $1 ORDER BY e.seq LIMIT $3"
             }
         };
-        let mut connection = self.read().await?;
-        let rows = sqlx::query(sql)
-            .bind(task_id)
-            .bind(signed(after))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&mut *connection)
-            .await?;
+        let read = async {
+            let mut connection = self.read().await?;
+            let query = sqlx::query(sql).bind(task_id).bind(signed(after));
+            query.bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(&mut *connection).await
+        };
+        let rows = self.timed(StoreOperation::Read, read).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let extent = extent_of(first)?;
         let mut events = Vec::with_capacity(rows.len());

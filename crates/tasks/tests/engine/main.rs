@@ -5,6 +5,7 @@
 mod contract;
 mod fixtures;
 mod fold;
+mod hooks;
 mod opening;
 mod outage;
 mod restart;

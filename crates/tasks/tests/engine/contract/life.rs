@@ -43,6 +43,7 @@ async fn texts_and_time_come_from_the_surroundings_and_time_never_runs_backwards
     let surroundings = Surroundings {
         clock: Arc::new(move || hand.load(Ordering::SeqCst)),
         messages: Messages { running: "los".to_owned(), ..Messages::default() },
+        ..Surroundings::default()
     };
     let (gate, keeper) = gate();
     let job = counting(move |_, k| keeper.pass(k));
