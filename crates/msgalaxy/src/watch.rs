@@ -142,7 +142,8 @@ async fn converse(
                     }
                 }
             }
-            Some("error") => {
+            // Others are about the connection, which ends or goes on by itself.
+            Some("error") if follow.is_asked_about(&message) => {
                 if message["code"] != "internal" {
                     return Err(Stop::Exit(refused(&message)));
                 }

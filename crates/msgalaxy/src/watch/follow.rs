@@ -6,6 +6,9 @@ use super::stream::Lost;
 /// connection is given up.
 const MAX_FRUITLESS: u32 = 5;
 
+/// `id` of every request.
+const REQUEST: u64 = 1;
+
 /// Where a watcher stands in the log of its task.
 #[derive(Debug)]
 pub(super) struct Follow {
@@ -49,7 +52,7 @@ impl Follow {
     /// The request for everything behind the last event.
     pub(super) fn request(&mut self) -> Value {
         self.asked = true;
-        let mut request = json!({ "type": "subscribe", "id": 1, "task_id": self.task_id });
+        let mut request = json!({ "type": "subscribe", "id": REQUEST, "task_id": self.task_id });
         if self.at > 0 {
             request["after_seq"] = self.at.into();
             if let Some(log_id) = &self.log_id {
@@ -70,6 +73,11 @@ impl Follow {
             return Err(Lost::new(format!("the event after seq {} does not arrive", self.at)));
         }
         Ok(Some(self.request()))
+    }
+
+    /// Whether an error is about this subscription.
+    pub(super) fn is_asked_about(&self, error: &Value) -> bool {
+        error["id"] == REQUEST || error["task_id"] == self.task_id.as_str()
     }
 
     /// The subscription stands.
@@ -197,5 +205,10 @@ mod tests {
             assert_eq!(follow.take(&odd), Verdict::Old, "{odd}");
         }
         assert_eq!(follow.at(), 0);
+        let excess = json!({ "type": "error", "code": "too_many_messages", "message": "the connection ends" });
+        assert!(!follow.is_asked_about(&excess));
+        for ours in [json!({"id": 1}), json!({"task_id": "t"})] {
+            assert!(follow.is_asked_about(&ours), "{ours}");
+        }
     }
 }
