@@ -52,10 +52,10 @@ impl Topics {
 
     /// Tasks that somebody follows and that may go on.
     pub(super) fn followed(&self) -> Vec<Arc<str>> {
-        let followed = self.by_task.iter().filter(|(_, Entry { topic, .. })| {
-            let ended = topic.ring().newest().is_some_and(|update| update.event().is_terminal());
-            !ended && !topic.is_lonely()
-        });
+        let has_ended =
+            |topic: &Topic| topic.ring().newest().is_some_and(|update| update.event().is_terminal());
+        let followed =
+            self.by_task.iter().filter(|(_, Entry { topic, .. })| !topic.is_lonely() && !has_ended(topic));
         followed.map(|(task_id, _)| task_id.clone()).collect()
     }
 

@@ -90,6 +90,12 @@ async fn one_who_cannot_resume_gets_a_snapshot() {
         );
         assert_eq!(status["data"]["result"], task["result"]);
         client.heard_nothing().await;
+        // Who goes on as it was told, here or on its next connection, is at the end.
+        for mut client in [client, Client::connect(&server).await] {
+            let resume = json!({"task_id": id, "after_seq": snapshot["seq"], "log_id": answer["log_id"]});
+            assert_eq!(client.subscribe_with(resume).await["mode"], "live");
+            client.heard_nothing().await;
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use tasks::EventKind;
 
 use super::super::delivery::{Item, Room};
 use super::super::{Hub, Reader, RingLimits};
-use super::few;
 use super::log::MemoryLog;
+use super::{few, pairs, read, status, subscribe, told};
 
 /// What happens now is heard although there is much to catch up with.
 #[test]
@@ -89,4 +89,29 @@ fn one_who_stands_still_gets_everything_later() {
         }
     }
     assert_eq!(seqs, (1..=EVENTS).collect::<Vec<_>>());
+}
+
+/// Numbers of another log mean nothing here.
+#[test]
+fn one_of_another_log_gets_one_snapshot_and_then_what_follows() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), few(8), false);
+    let publish = |of| hub.publish([log.append("t", EventKind::StatusChange, status(of))]);
+    ["pending", "running"].map(publish);
+    let mut reader = Reader::new(&hub, 1);
+    for (mode, snapshots, log_id) in [("snapshot", 2, "another log"), ("live", 0, "this log")] {
+        let request = json!({"task_id": "t", "after_seq": 2, "log_id": log_id});
+        let answer = subscribe(&mut reader, &request);
+        assert_eq!((answer.body["mode"].as_str(), answer.updates.len()), (Some(mode), snapshots));
+        assert_eq!(told(read(&mut reader, 9)), []);
+    }
+    publish("completed");
+    assert_eq!(told(read(&mut reader, 9)), pairs(&[("t", 3)]));
+    assert!(reader.is_idle());
+    for _ in 0..2 {
+        let answer =
+            subscribe(&mut reader, &json!({"task_id": "t", "after_seq": 3, "log_id": "another log"}));
+        assert_eq!((answer.body["mode"].as_str(), answer.updates.len()), (Some("snapshot"), 2));
+        assert!(reader.is_idle(), "nothing follows an end");
+    }
 }
