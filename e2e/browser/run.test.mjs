@@ -19,6 +19,8 @@ after(async () => {
 
 test('one click: progress, a layout that moves, constraints, and images at the end', async () => {
   const { page, faults, hosts, close } = await open(browser, `${server.url}/`);
+  const layouts = [];
+  page.on('request', (request) => /\/iterations\//.test(request.url()) && layouts.push(request.url()));
   await page.getByTestId('run-sample').click();
   await page.getByTestId('run').waitFor();
   await waitForIteration(page, 1);
@@ -46,6 +48,8 @@ test('one click: progress, a layout that moves, constraints, and images at the e
   assert.deepEqual(levels, state.metadata.constraints.map(({ group, violations }) => [group, violations > 0]));
   assert.equal(await page.locator('[data-testid=layout] [data-component]').count(), task.result.num_components);
 
+  // The layouts came with the events: the server was asked for one, for what never changes.
+  assert.equal(layouts.length, 1, layouts.join('\n'));
   // The log has every event once, in order.
   assert.deepEqual(await logSeqs(page), upTo(task.head_seq));
   // Six charts were drawn.

@@ -81,6 +81,8 @@ def test_layouts(api: APIClient, client: Any, server: Server) -> None:
     updates = report["events"]
     assert [plain(update) for update in updates] == list(api.iter_events(task_id))
     assert "layout" not in report["task"]["last_iteration"]
+    (start,) = (u for u in updates if u["event_type"] == "progress" and "layout" in u["data"])
+    assert start["data"]["progress_percent"] == 0
     done = [update for update in updates if update["event_type"] == "iteration_complete"]
     for update in done[:: len(done) // 4]:
         k, layout = update["data"]["iteration"], update["data"]["layout"]
@@ -94,9 +96,17 @@ def check_layout(layout: dict[str, Any], state: dict[str, Any]) -> None:
     assert len(layout["components"]) == len(state["components"])
     for told, stored in zip(layout["components"], state["components"], strict=True):
         assert told["id"] == stored["id"]
-        assert told["temperature"] == pytest.approx(stored["temperature"], abs=0.01)
+        for key in ("temperature", "temp_margin", "clearance"):
+            assert told[key] == pytest.approx(stored[key], abs=0.01)
         for key in ("position", "center", "dimensions", "rotation"):
             assert told[key] == pytest.approx(stored[key], abs=0.002)
+    assert layout["envelope"]["inner_size"] == pytest.approx(
+        state["envelope"]["inner_size"], abs=0.002
+    )
+    assert len(layout["keepouts"]) == len(state["keepouts"])
+    told, stored = layout["constraints"], state["metadata"]["constraints"]
+    assert [c["group"] for c in told] == [c["group"] for c in stored]
+    assert [c["margin"] for c in told] == pytest.approx([c["margin"] for c in stored], abs=1e-5)
     mesh, field = layout["panels"]["mesh"], layout["panels"]["temperatures"]
     values = field["values"] if isinstance(field, dict) else list(field)
     if isinstance(field, dict):

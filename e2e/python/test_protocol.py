@@ -265,7 +265,8 @@ def test_a_layout_is_as_described(talk: Talk, api: APIClient) -> None:
     task = api.run_optimization(BOM, 2, poll_interval=0.1, timeout=PATIENCE_S)
     subscribe(talk, task_id=task["id"], layout=True)
     layouts = [u["data"]["layout"] for u in talk.until_ended() if "layout" in u["data"]]
-    assert len(layouts) == 2
+    # Of the start, and of each iteration.
+    assert len(layouts) == 3
     for layout in layouts:
         panels = layout["panels"]
         assert panels["temperatures"] == {"_placeholder": True, "num": 0}

@@ -1,5 +1,17 @@
 // The model of one run, with a client that answers from memory.
-import { ApiError, type Client, type ConnectionStatus, type DesignState, emptyTask, type Task, type TaskEvent, type TaskStream, UnreachableError } from '@msgalaxy/client';
+import {
+  ApiError,
+  type Client,
+  type ConnectionStatus,
+  type DesignState,
+  emptyTask,
+  type LiveLayout,
+  type Task,
+  type TaskEvent,
+  type TaskStream,
+  type TaskStreamOptions,
+  UnreachableError,
+} from '@msgalaxy/client';
 import { beforeEach, describe, expect, it, type Mock, vi } from 'vitest';
 import { constraintLevel, marginShare, subjectText } from '../src/run/constraints';
 import { LayoutFollower } from '../src/run/follower';
@@ -50,12 +62,15 @@ interface Opened {
   asked: number[];
   answer: Answer;
   cancelled: Mock<() => Promise<Task>>;
+  /** Options of each subscription. */
+  subscribed: TaskStreamOptions[];
 }
 
 function open(task: Partial<Task> = {}): Opened {
   const answer: Answer = { task };
   const stream = new FakeStream();
   const asked: number[] = [];
+  const subscribed: TaskStreamOptions[] = [];
   const cancelled = vi.fn(async () => emptyTask('t'));
   const client = {
     getTask: async () => {
@@ -63,13 +78,16 @@ function open(task: Partial<Task> = {}): Opened {
       return { ...emptyTask('t'), ...answer.task };
     },
     cancelTask: cancelled,
-    subscribeTask: () => stream as unknown as TaskStream,
+    subscribeTask: (_: string, options: TaskStreamOptions) => {
+      subscribed.push(options);
+      return stream as unknown as TaskStream;
+    },
     iteration: async (_: string, k: number) => {
       asked.push(k);
       return { iteration: k } as DesignState;
     },
   } as unknown as Client;
-  return { run: new RunModel(client, 't'), stream, asked, answer, cancelled };
+  return { run: new RunModel(client, 't'), stream, asked, answer, cancelled, subscribed };
 }
 
 describe('a run', () => {
@@ -240,6 +258,103 @@ describe('the layout follower', () => {
     await vi.advanceTimersByTimeAsync(500);
     expect(follower.failed.value).toBeNull();
     expect(follower.state.value?.iteration).toBe(2);
+  });
+});
+
+/** A layout as events tell it: one component, at `x`. */
+const told = (x: number): LiveLayout => ({
+  components: [{ id: 'a', panel: '+X', temperature: 20, temp_margin: 30, clearance: null, ...places(x) }],
+  envelope: { inner_size: { x: 100, y: 100, z: 100 } },
+  keepouts: [],
+  constraints: [],
+  panels: { mesh: 1, temperatures: new Float32Array(6) },
+});
+const places = (x: number) => {
+  const at = { x, y: 0, z: 0 };
+  return { position: at, center: at, dimensions: at, rotation: at };
+};
+/** The same as the server's file. */
+const read = (k: number, x: number): DesignState => ({
+  iteration: k,
+  components: [{ id: 'a', name: 'A', mass: 2, power: 3, category: 'c', ...places(x) }],
+  envelope: { inner_size: { x: 100, y: 100, z: 100 } },
+  keepouts: [],
+  metadata: {},
+});
+
+describe('a layout that comes with its event', () => {
+  const shown = (follower: LayoutFollower) => {
+    const state = follower.state.value;
+    return state && { k: state.iteration, x: state.components[0]!.position.x, mass: state.components[0]!.mass };
+  };
+
+  it('is shown at once, and the server asked once for what never changes', async () => {
+    const asked: number[] = [];
+    const follower = new LayoutFollower(async (k) => {
+      asked.push(k);
+      return read(k, k);
+    });
+    follower.tell(1, told(1));
+    follower.want(1);
+    expect(shown(follower)).toEqual({ k: 1, x: 1, mass: undefined });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(shown(follower)).toEqual({ k: 1, x: 1, mass: 2 });
+    for (let k = 2; k <= 9; k += 1) {
+      follower.tell(k, told(k));
+      follower.want(k);
+      expect(shown(follower)).toEqual({ k, x: k, mass: 2 });
+      await vi.advanceTimersByTimeAsync(500);
+    }
+    expect(asked).toEqual([1]);
+    // Back to one that is known, and to one that no event told.
+    follower.want(3);
+    expect(shown(follower)).toEqual({ k: 3, x: 3, mass: 2 });
+    follower.want(20);
+    expect(shown(follower)?.k).toBe(3);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(shown(follower)?.k).toBe(20);
+    expect(asked).toEqual([1, 20]);
+  });
+
+  it('is not called missing when only what never changes could not be had', async () => {
+    const follower = new LayoutFollower(async () => Promise.reject(new Error('gone')));
+    follower.tell(1, told(1));
+    follower.want(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(follower.failed.value).toBeNull();
+    expect(shown(follower)?.k).toBe(1);
+  });
+
+  it('of the start is shown until there is another one, and does not cover one that is wanted', () => {
+    const follower = new LayoutFollower(async () => new Promise(() => {}));
+    follower.tell(0, told(7));
+    expect(shown(follower)).toEqual({ k: 0, x: 7, mass: undefined });
+    const later = new LayoutFollower(async () => new Promise(() => {}));
+    later.want(4);
+    later.tell(0, told(7));
+    expect(later.state.value).toBeNull();
+  });
+
+  it('is asked for with the events of a task that has just begun, and kept out of the log', async () => {
+    const { run, stream, subscribed, asked } = open({ status: 'running', head_seq: 2 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(subscribed[0]?.layout).toBe(true);
+    stream.tell(event(3, 'progress', { progress_percent: 0, layout: told(7) }), { status: 'running' });
+    await vi.advanceTimersByTimeAsync(50);
+    expect(shown(run.layout)).toEqual({ k: 0, x: 7, mass: undefined });
+    expect(asked).toEqual([]);
+    stream.tell(event(4, 'iteration_complete', { iteration: 1, metrics: { max_temp: 5 }, layout: told(8) }), { status: 'running' });
+    await vi.advanceTimersByTimeAsync(50);
+    expect(run.log.map(({ data }) => data)).toEqual([{ progress_percent: 0 }, { iteration: 1, metrics: { max_temp: 5 } }]);
+    expect(asked).toEqual([1]);
+  });
+
+  it('is left out of a long history, and of a task that has ended', async () => {
+    for (const task of [{ status: 'running', head_seq: 900 }, { status: 'completed', head_seq: 9 }] as const) {
+      const { subscribed } = open(task);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(subscribed[0]?.layout).toBe(false);
+    }
   });
 });
 

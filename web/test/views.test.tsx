@@ -9,6 +9,9 @@ import { RunView } from '../src/run/RunView';
 import { client, connection } from '../src/server';
 import { OwnBom } from '../src/start/OwnBom';
 
+// Scripts do not load in this document; what follows from that is tested with the library.
+vi.mock('../src/run/library', async (original) => ({ ...(await original<typeof import('../src/run/library')>()), loadLibrary: () => {} }));
+
 const warning = (code: string, pointer: string, text: string): Problem => ({
   severity: 'warning',
   code,

@@ -1,3 +1,4 @@
+import type { ConstraintState } from './client.js';
 import type { Task, TaskResult, TaskStatus } from './task.js';
 
 interface Envelope<Kind extends string, Data> {
@@ -29,7 +30,13 @@ export interface Progress {
 }
 
 /** The job got further. */
-export type ProgressEvent = Envelope<'progress', Progress> & {
+export type ProgressEvent = Envelope<
+  'progress',
+  Progress & {
+    /** With `layout: true`, of the start, at 0 percent. */
+    layout?: LiveLayout;
+  }
+> & {
   /** With `coalesce`: seq of the oldest event that this newer one stands for. */
   coalesced_from?: number;
 };
@@ -60,7 +67,7 @@ export interface Vector {
   z: number;
 }
 
-/** What a live view draws of one iteration: mm, degrees, °C, as in {@link DesignState}. */
+/** What a live view draws of one layout: mm, degrees, °C, as in {@link DesignState}. */
 export interface LiveLayout {
   components: {
     id: string;
@@ -72,7 +79,14 @@ export interface LiveLayout {
     dimensions: Vector;
     rotation: Vector;
     temperature: number | null;
+    /** Limit less uncertainty less temperature, K. */
+    temp_margin: number | null;
+    /** Distance to the nearest other component; null when alone. */
+    clearance: number | null;
   }[];
+  envelope: { inner_size: Vector };
+  keepouts: { min_point: Vector; max_point: Vector; tag: string }[];
+  constraints: ConstraintState[];
   panels: {
     /** Cells per panel edge, n. */
     mesh: number;

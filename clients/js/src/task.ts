@@ -91,11 +91,13 @@ export function applyEvent(task: Task, event: TaskEvent | UnknownEvent): Task {
       }
       return next;
     }
-    case 'progress':
-      next.progress = event.data;
+    // A layout is of its event alone: a task object never has it.
+    case 'progress': {
+      const { layout: _, ...data } = event.data;
+      next.progress = data;
       return next;
+    }
     case 'iteration_complete': {
-      // The layout is of this event alone: a task object never has it.
       const { layout: _, ...data } = event.data;
       next.last_iteration = data;
       return next;

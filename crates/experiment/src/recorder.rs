@@ -122,9 +122,9 @@ impl<'a> Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
-    fn started(&mut self, _layout: &Layout, evaluation: &Evaluation) -> Control {
+    fn started(&mut self, layout: &Layout, evaluation: &Evaluation) -> Control {
         self.trace.start = Some(EvolutionRow::new(0, self.hooks.now(), evaluation, None));
-        let control = self.hooks.started(evaluation);
+        let control = self.hooks.started(layout, evaluation);
         self.settle(Ok(control))
     }
 

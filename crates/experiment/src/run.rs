@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use model::{Problem, Satellite};
+use model::{Layout, Problem, Satellite};
 use optimize::{Control, Iteration, Settings, StopReason};
 use physics::Evaluation;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct RunRequest<'a> {
 pub trait Hooks {
     /// The start layout exists and the first iteration begins. Not called when
     /// the run goes on from a checkpoint.
-    fn started(&mut self, evaluation: &Evaluation) -> Control;
+    fn started(&mut self, layout: &Layout, evaluation: &Evaluation) -> Control;
     /// `fraction` of iteration `number` is done.
     fn progress(&mut self, number: u32, fraction: f64) -> Control;
     /// An iteration is done and its files are written. `checkpoint` is all that

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use experiment::{Control, Error, Evaluation, Hooks, Iteration, RunRequest, RunSummary, Settings, run};
-use model::{BomFormat, LimitSet, Problem, Satellite, SystemConfig};
+use model::{BomFormat, Layout, LimitSet, Problem, Satellite, SystemConfig};
 use serde_json::Value;
 
 const BOM: &str = r#"{"scenario_id": "test", "envelope": {"x": 300, "y": 300, "z": 300}, "components": [
@@ -52,7 +52,8 @@ impl<'a> Watcher<'a> {
 }
 
 impl Hooks for Watcher<'_> {
-    fn started(&mut self, _: &Evaluation) -> Control {
+    fn started(&mut self, layout: &Layout, _: &Evaluation) -> Control {
+        assert!(!layout.placements.is_empty());
         self.told.push("started".into());
         self.control(0)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use experiment::{Control, Evaluation, Hooks, Iteration, RunRequest, RunSummary, SearchWishes};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::config::{MAX_ITERATIONS, MAX_SEED};
-use model::{Checked, LimitSet, Problem, Satellite, SystemConfig};
+use model::{Checked, Layout, LimitSet, Problem, Satellite, SystemConfig};
 use serde_json::{Map, Value, json};
 
 use crate::{Exit, bom, fail, report, say, system, write_out};
@@ -226,7 +226,7 @@ impl<'a> Watcher<'a> {
 }
 
 impl Hooks for Watcher<'_> {
-    fn started(&mut self, evaluation: &Evaluation) -> Control {
+    fn started(&mut self, _layout: &Layout, evaluation: &Evaluation) -> Control {
         self.constraints = experiment::constraints_json(evaluation, self.satellite);
         self.control()
     }

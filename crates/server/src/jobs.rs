@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use experiment::{Control as RunControl, Evaluation, Hooks, Iteration, RunRequest, Settings};
-use model::{Problem, Satellite};
+use model::{Layout, Problem, Satellite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tasks::{Control, JobContext, JobFailure, JobFunction, JobSuccess, NewEvent};
@@ -144,13 +144,14 @@ impl<'a> Reporter<'a> {
 }
 
 impl Hooks for Reporter<'_> {
-    fn started(&mut self, _evaluation: &Evaluation) -> RunControl {
+    fn started(&mut self, layout: &Layout, evaluation: &Evaluation) -> RunControl {
         if self.told.started {
             self.control = self.context.control();
             return self.as_run_control();
         }
         self.told.started = true;
-        let event = self.progress_event(0, 0.0);
+        let (fields, attachments) = layout::detail(self.satellite, layout, evaluation);
+        let event = self.progress_event(0, 0.0).with_detail(&fields, attachments);
         self.commit(vec![event], None)
     }
 

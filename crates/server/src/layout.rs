@@ -1,16 +1,18 @@
 //! What a live view of a layout needs, for those who follow a task with
-//! `layout: true`: where each component is and how warm, and the temperature
-//! field of the panels. Nothing is computed for it.
+//! `layout: true`: the box, where each component is and how warm, how the
+//! layout stands to every limit, and the temperature field of the panels.
+//! Nothing is computed for it.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use experiment::Evaluation;
-use model::file_units::{c_from_k, mm_from_m3};
+use experiment::{Evaluation, constraints_json};
+use model::file_units::{c_from_k, mm_from_m, mm_from_m3};
 use model::{Layout, Satellite, Vec3};
 use realtime::socketio::Placeholder;
 use serde_json::{Value, json};
 
 /// The fields that an event gets besides its own, and the binary data in them:
-/// `layout {components, panels {mesh, temperatures}}`. `temperatures` are 6 n²
+/// `layout {components, envelope, keepouts, constraints, panels {mesh,
+/// temperatures}}`, named as in the design state. `temperatures` are 6 n²
 /// numbers for n = `mesh`, 32-bit floats, little-endian, °C: panel by panel in
 /// the order of [`model::Panel::ALL`], in each row by row along its second
 /// axis, in a row along its first; to the nearest eighth of a degree, far below
@@ -27,6 +29,8 @@ pub(crate) fn detail(satellite: &Satellite, layout: &Layout, evaluation: &Evalua
                 "dimensions": millimeters(component.size_m),
                 "rotation": xyz(placement.rotation_deg()),
                 "temperature": rounded(c_from_k(state.temp_k), 100.0),
+                "temp_margin": rounded(state.temp_margin_k, 100.0),
+                "clearance": state.clearance_m.and_then(|clearance_m| rounded(mm_from_m(clearance_m), 100.0)),
             })
         })
         .collect();
@@ -36,7 +40,33 @@ pub(crate) fn detail(satellite: &Satellite, layout: &Layout, evaluation: &Evalua
         field.put_f32_le((c_from_k(*temp_k) * 8.0).round() as f32 / 8.0);
     }
     let panels = json!({ "mesh": evaluation.thermal.mesh, "temperatures": Value::from(Placeholder(0)) });
-    (json!({ "layout": { "components": components, "panels": panels } }), vec![field.freeze()])
+    let keepouts = satellite.keep_outs.iter().map(|keep_out| {
+        json!({
+            "min_point": millimeters(keep_out.min_m),
+            "max_point": millimeters(keep_out.max_m),
+            "tag": keep_out.tag,
+        })
+    });
+    let layout = json!({
+        "components": components,
+        "envelope": { "inner_size": millimeters(satellite.envelope.inner_size_m) },
+        "keepouts": keepouts.collect::<Vec<_>>(),
+        "constraints": constraints(satellite, evaluation),
+        "panels": panels,
+    });
+    (json!({ "layout": layout }), vec![field.freeze()])
+}
+
+/// As in the design state, to a millionth of each unit.
+fn constraints(satellite: &Satellite, evaluation: &Evaluation) -> Value {
+    let mut constraints = constraints_json(evaluation, satellite);
+    for constraint in constraints.as_array_mut().into_iter().flatten() {
+        for key in ["value", "limit", "margin"] {
+            let number = constraint[key].as_f64();
+            constraint[key] = number.and_then(|number| rounded(number, 1e6)).into();
+        }
+    }
+    constraints
 }
 
 /// To a thousandth of a millimeter.

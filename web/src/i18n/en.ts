@@ -120,6 +120,7 @@ export const en: Record<Key, string> = {
   'run.visualizing': 'Drawing the images…',
   'run.waiting': 'Waiting for a free worker…',
   'run.starting': 'Building the start layout…',
+  'run.first': 'Improving the start layout…',
   'run.stale': 'Connection lost. This is the state of {time}; the rest follows when it is back.',
   'run.done.feasible': 'Done. The layout meets every constraint.',
   'run.done.converged': 'It ended early: no more improvement after iteration {n}.',
@@ -148,7 +149,7 @@ export const en: Record<Key, string> = {
   'kpi.single': 'one component only',
 
   'layout.title': 'Layout',
-  'layout.empty': 'The layout appears here after the first iteration.',
+  'layout.empty': 'The layout appears here as soon as there is one.',
   'layout.error': 'The layout of iteration {n} could not be loaded.',
   'layout.color': 'Color by',
   'layout.color.temperature': 'Temperature',

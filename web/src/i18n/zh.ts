@@ -116,6 +116,7 @@ export const zh = {
   'run.visualizing': '正在绘制图像…',
   'run.waiting': '等待空闲的工作线程…',
   'run.starting': '正在生成初始布局…',
+  'run.first': '正在改进初始布局…',
   'run.stale': '连接中断。显示的是 {time} 的状态，恢复后自动补齐。',
   'run.done.feasible': '优化完成，布局满足全部约束。',
   'run.done.converged': '第 {n} 次迭代后不再有改进，已提前结束。',
@@ -144,7 +145,7 @@ export const zh = {
   'kpi.single': '只有一个组件',
 
   'layout.title': '布局',
-  'layout.empty': '第一次迭代完成后，布局会显示在这里。',
+  'layout.empty': '布局生成后会显示在这里。',
   'layout.error': '读取第 {n} 次迭代的布局失败。',
   'layout.color': '着色',
   'layout.color.temperature': '温度',

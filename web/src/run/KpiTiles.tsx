@@ -12,7 +12,8 @@ export function KpiTiles({ run }: { run: RunModel }) {
   const state = run.layout.state.value;
   const shown = state?.iteration === k ? state.metadata : undefined;
   const metrics = metricsOf(run, k) ?? shown?.metrics;
-  const constraints = shown?.constraints;
+  // The start is judged, but its numbers are not told.
+  const constraints = metrics && shown?.constraints;
   const level = (group: string): Level | undefined => {
     const constraint = constraints?.find((one: ConstraintState) => one.group === group);
     return constraint && constraintLevel(constraint);

@@ -1,9 +1,9 @@
-import type { ComponentState, DesignState } from '@msgalaxy/client';
 import type { Signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { shade } from './color';
 import { type Box, boxOf, camera, envelopeBox, faces, frame, mix, paintOrder, project, type View } from './geometry';
+import type { LayoutComponent, LayoutState } from './layout';
 
 /** Views to choose from. Identity tells which one is chosen, so a turned view is none of them. */
 export const VIEWS = {
@@ -19,9 +19,9 @@ export type ViewName = keyof typeof VIEWS;
 const GLIDE_MS = 260;
 
 interface Props {
-  state: DesignState;
+  state: LayoutState;
   view: Signal<View>;
-  color: (component: ComponentState) => string;
+  color: (component: LayoutComponent) => string;
   /** What a screen reader says. */
   label: string;
   showLabels: boolean;
@@ -38,7 +38,7 @@ export function LayoutDrawing({ state, view, color, label, showLabels, hovered }
   const { x, y, width, height } = frame(hull, view.value);
   const order = paintOrder(eye, boxes);
   const fontSize = Math.max(width, height * 1.6) / 42;
-  const nameIsShort = (component: ComponentState): string => (component.id.length > 16 ? `${component.id.slice(0, 15)}…` : component.id);
+  const nameIsShort = (component: LayoutComponent): string => (component.id.length > 16 ? `${component.id.slice(0, 15)}…` : component.id);
 
   return (
     <svg
@@ -110,7 +110,7 @@ export function LayoutDrawing({ state, view, color, label, showLabels, hovered }
 }
 
 /** The boxes on their way from the places drawn last to those of the new state. */
-function useGlidingBoxes(state: DesignState): Box[] {
+function useGlidingBoxes(state: LayoutState): Box[] {
   const target = useMemo(() => state.components.map(boxOf), [state]);
   const [drawn, setDrawn] = useState({ ids: '', boxes: target });
   const latest = useRef(drawn);

@@ -1,10 +1,10 @@
-import type { ComponentState, DesignState } from '@msgalaxy/client';
 import { signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import { NONE, number, withUnit } from '../format';
 import { type Key, t } from '../i18n';
 import { categoryColor, diverging, roundRange, viridis } from './color';
 import type { View } from './geometry';
+import type { LayoutComponent, LayoutState } from './layout';
 import { LayoutDrawing, VIEWS, type ViewName } from './LayoutDrawing';
 import type { RunModel } from './model';
 
@@ -70,10 +70,10 @@ function Tools() {
   );
 }
 
-function Ready({ run, state }: { run: RunModel; state: DesignState }) {
+function Ready({ run, state }: { run: RunModel; state: LayoutState }) {
   const scale = useMemo(() => colorScale(state, colorBy.value), [state, colorBy.value]);
   const { components } = state;
-  const hottest = components.reduce<ComponentState | null>(
+  const hottest = components.reduce<LayoutComponent | null>(
     (best, one) => (typeof one.temperature === 'number' && one.temperature > (best?.temperature ?? Number.NEGATIVE_INFINITY) ? one : best),
     null,
   );
@@ -101,7 +101,7 @@ function Ready({ run, state }: { run: RunModel; state: DesignState }) {
   );
 }
 
-function detail({ id, name, temperature, temp_margin, power, mass, panel }: ComponentState): string {
+function detail({ id, name, temperature, temp_margin, power, mass, panel }: LayoutComponent): string {
   return [
     name && name !== id ? `${id} (${name})` : id,
     panel,
@@ -115,17 +115,17 @@ function detail({ id, name, temperature, temp_margin, power, mass, panel }: Comp
 }
 
 interface Scale {
-  color: (component: ComponentState) => string;
+  color: (component: LayoutComponent) => string;
   ramp: { stops: string[]; low: string; high: string } | null;
   categories: { name: string; color: string }[];
 }
 
-function colorScale({ components }: DesignState, by: ColorBy): Scale {
+function colorScale({ components }: LayoutState, by: ColorBy): Scale {
   if (by === 'category') {
-    const names = [...new Set(components.map(({ category }) => category))].sort();
+    const names = [...new Set(components.map(({ category = NONE }) => category))].sort();
     const of = new Map(names.map((name, index) => [name, categoryColor(index)]));
     return {
-      color: ({ category }) => of.get(category)!,
+      color: ({ category = NONE }) => of.get(category)!,
       ramp: null,
       categories: names.map((name) => ({ name, color: of.get(name)! })),
     };
@@ -218,7 +218,7 @@ function Scrubber({ run }: { run: RunModel }) {
   );
 }
 
-function ComponentTable({ components }: { components: readonly ComponentState[] }) {
+function ComponentTable({ components }: { components: readonly LayoutComponent[] }) {
   const rows = [...components].sort((a, b) => (a.temp_margin ?? Number.POSITIVE_INFINITY) - (b.temp_margin ?? Number.POSITIVE_INFINITY));
   return (
     <details class="component-table">

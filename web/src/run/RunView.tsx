@@ -145,7 +145,8 @@ function stepText(task: Task): string {
   if (task.status === 'paused') return '';
   const { progress } = task;
   if (progress && progress.current_iteration === undefined && progress.message) return t('run.visualizing');
-  return task.last_iteration ? '' : t('run.starting');
+  if (task.last_iteration) return '';
+  return t(progress ? 'run.first' : 'run.starting');
 }
 
 function RunAgain({ task }: { task: Task }) {

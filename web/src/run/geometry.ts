@@ -1,4 +1,5 @@
-import type { ComponentState, DesignState, Vector } from '@msgalaxy/client';
+import type { Vector } from '@msgalaxy/client';
+import type { LayoutComponent, LayoutState } from './layout';
 
 /** x, y, z in mm. */
 export type Point = readonly [number, number, number];
@@ -48,7 +49,7 @@ export function project(view: Camera, p: Point): [number, number] {
  * rotated box, so twice the way to the center is its size; without a center
  * the unrotated dimensions must do.
  */
-export function boxOf(component: ComponentState): Box {
+export function boxOf(component: LayoutComponent): Box {
   const min = point(component.position);
   if (!component.center) {
     const { x, y, z } = component.dimensions;
@@ -59,7 +60,7 @@ export function boxOf(component: ComponentState): Box {
 }
 
 /** The inner box of the envelope, centered at the origin. */
-export function envelopeBox({ envelope }: DesignState): Box {
+export function envelopeBox({ envelope }: LayoutState): Box {
   const { x, y, z } = envelope.inner_size;
   return { min: [-x / 2, -y / 2, -z / 2], max: [x / 2, y / 2, z / 2] };
 }

@@ -3,6 +3,7 @@ import {
   type Client,
   type ConnectionStatus,
   isTerminal,
+  type LiveLayout,
   type StreamStatus,
   type Task,
   type TaskEvent,
@@ -21,6 +22,9 @@ const DRAW_EVERY_MS = 40;
 const DRAW_FLOOD_EVERY_MS = 200;
 /** Events between two drawings that count as pouring in. */
 const FLOOD = 12;
+
+/** Events before a task was opened up to which its layouts come with them; of a longer history that would be megabytes. */
+const SHORT_HISTORY = 24;
 
 /** Whether the task is there. */
 export type Loading = 'loading' | 'ready' | 'unknown' | 'error';
@@ -177,7 +181,8 @@ export class RunModel {
     this.dropped = 0;
     // The history is replayed from the first event, for chart and log; until it
     // is here, the page shows the task as the server told it.
-    const stream = this.#client.subscribeTask(this.taskId, { task: { ...task, head_seq: 0 } });
+    const layout = !isTerminal(task.status) && task.head_seq <= SHORT_HISTORY;
+    const stream = this.#client.subscribeTask(this.taskId, { layout, task: { ...task, head_seq: 0 } });
     this.#events = stream;
     batch(() => {
       this.task.value = task;
@@ -212,7 +217,8 @@ export class RunModel {
     });
   }
 
-  #take(event: TaskEvent): void {
+  #take(told: TaskEvent): void {
+    const { event, layout } = withoutLayout(told);
     this.log.push(event);
     if (this.log.length > LOG_LIMIT) {
       this.log.shift();
@@ -221,7 +227,10 @@ export class RunModel {
     this.asOf.value = event.timestamp;
     if (event.event_type === 'iteration_complete') {
       pushIteration(this.series, event.data);
+      if (layout) this.layout.tell(event.data.iteration, layout);
       this.newest.value = Math.max(this.newest.value, event.data.iteration);
+    } else if (event.event_type === 'progress') {
+      if (layout) this.layout.tell(0, layout);
     } else if (event.event_type === 'error') {
       this.errorCode.value = event.data.code ?? '';
     } else if (event.event_type === 'status_change' && isTerminal(event.data.status)) {
@@ -230,3 +239,9 @@ export class RunModel {
   }
 }
 
+/** The log keeps thousands of events, but not their layouts. */
+function withoutLayout(event: TaskEvent): { event: TaskEvent; layout?: LiveLayout | undefined } {
+  if (event.event_type !== 'iteration_complete' && event.event_type !== 'progress') return { event };
+  const { layout, ...data } = event.data;
+  return { event: { ...event, data } as TaskEvent, layout };
+}

@@ -73,9 +73,9 @@ class TaskState:
         if kind == "status_change":
             self._take_status(data, timestamp)
         elif kind == "progress":
-            self.progress = data
+            self.progress = _without_layout(data)
         elif kind == "iteration_complete":
-            self.last_iteration = {key: value for key, value in data.items() if key != "layout"}
+            self.last_iteration = _without_layout(data)
             self.history.append(self.last_iteration)
         # An `error` changes the task only by the status change that follows it.
         return True
@@ -103,3 +103,8 @@ class TaskState:
         for f in fields(self):
             if f.name in task and f.name not in ("id", "history"):
                 setattr(self, f.name, task[f.name])
+
+
+def _without_layout(data: dict[str, Any]) -> dict[str, Any]:
+    """A layout is of its event alone: a task object never has it."""
+    return {key: value for key, value in data.items() if key != "layout"}

@@ -59,12 +59,16 @@ async fn who_coalesces_gets_the_newest_progress_and_everything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_layout_comes_with_its_iteration_and_its_field_as_binary() {
+async fn a_layout_comes_with_the_start_and_each_iteration_and_its_field_as_binary() {
     let server = Server::start().await;
     let id = server.create(&small_task(2)).await;
     let mut client = Client::connect(&server).await;
     client.subscribe_with(json!({"task_id": id, "layout": true})).await;
-    let mut iterations = 0;
+    let has_layout = |update: &Value| {
+        update["event_type"] == "iteration_complete" || update["data"]["progress_percent"] == 0
+    };
+    let (mut starts, mut iterations) = (0, 0);
+    let mut first = Value::Null;
     let mut next = 1;
     loop {
         let packet = client.next().await;
@@ -77,18 +81,28 @@ async fn a_layout_comes_with_its_iteration_and_its_field_as_binary() {
         next += 1;
         let layout = &update["data"]["layout"];
         let Some(field) = field else {
-            assert!(layout.is_null() && update["event_type"] != "iteration_complete", "{update}");
+            assert!(layout.is_null() && !has_layout(&update), "{update}");
             if is_final(&update) {
                 break;
             }
             continue;
         };
-        iterations += 1;
+        assert!(has_layout(&update), "{update}");
         assert_eq!(layout["panels"]["temperatures"], json!({"_placeholder": true, "num": 0}));
         let mesh = layout["panels"]["mesh"].as_u64().expect("cells") as usize;
         assert_eq!(field.len(), 4 * 6 * mesh * mesh);
         let temps: Vec<f32> =
             field.chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four"))).collect();
+        // Heat flows from the components to the panels, which are all in
+        // one box: so warm, and no warmer than the warmest component.
+        assert!(temps.iter().all(|panel| (-80.0..120.0).contains(panel)));
+        starts += usize::from(update["event_type"] == "progress");
+        if update["event_type"] == "progress" {
+            // No file has the start; it is of the same components, each with a place.
+            first = layout.clone();
+            continue;
+        }
+        iterations += 1;
         let state = server.get(&format!("/api/tasks/{id}/iterations/{iterations}")).await.json();
         for (shown, stored) in layout["components"]
             .as_array()
@@ -107,12 +121,37 @@ async fn a_layout_comes_with_its_iteration_and_its_field_as_binary() {
             }
             let temp = |value: &Value| value["temperature"].as_f64().expect("a number");
             assert!((temp(shown) - temp(stored)).abs() <= 0.005_1, "{shown} {stored}");
-            // Heat flows from the components to the panels, which are all in
-            // one box: so warm, and no warmer than the warmest component.
-            assert!(temps.iter().all(|panel| (-80.0..120.0).contains(panel)));
+            for key in ["clearance", "temp_margin"] {
+                let number = |value: &Value| value[key].as_f64().expect("a number");
+                assert!((number(shown) - number(stored)).abs() <= 0.005_1, "{shown} {stored}");
+            }
+        }
+        // What does not move is the same in all, the start included.
+        for key in ["envelope", "keepouts"] {
+            assert_eq!(layout[key], first[key]);
+        }
+        for axis in ["x", "y", "z"] {
+            let size = |value: &Value| value["envelope"]["inner_size"][axis].as_f64().expect("a number");
+            assert!((size(layout) - size(&state)).abs() <= 0.000_51, "{axis}");
+        }
+        let ids = |value: &Value| -> Vec<Value> {
+            value["components"].as_array().expect("a list").iter().map(|one| one["id"].clone()).collect()
+        };
+        assert_eq!(ids(&first), ids(&state));
+        let stored = state["metadata"]["constraints"].as_array().expect("a list");
+        let shown = layout["constraints"].as_array().expect("a list");
+        assert_eq!((shown.len(), shown.is_empty()), (stored.len(), false));
+        for (shown, stored) in shown.iter().zip(stored) {
+            for key in ["group", "unit", "subject", "violations"] {
+                assert_eq!(shown[key], stored[key]);
+            }
+            for key in ["value", "limit", "margin"] {
+                let number = |value: &Value| value[key].as_f64().expect("a number");
+                assert!((number(shown) - number(stored)).abs() <= 5.1e-7, "{shown} {stored}");
+            }
         }
     }
-    assert_eq!(iterations, 2);
+    assert_eq!((starts, iterations), (1, 2));
     // Who does not ask does not get it, also from the log.
     let mut other = Client::connect(&server).await;
     other.subscribe(&id).await;
