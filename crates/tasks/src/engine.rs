@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::access::Access;
 use crate::commit::AppendCounts;
 use crate::error::Error;
 use crate::event::Event;
@@ -12,7 +13,8 @@ use crate::job::JobFunction;
 use crate::log::Log;
 use crate::page::{EventPage, Extent, Head};
 use crate::settings::{EngineSettings, Surroundings};
-use crate::store::{Details, Input, Store};
+use crate::store::{Details, Store};
+use crate::submission::Submission;
 use crate::task::{Status, Task};
 use crate::worker::Workers;
 
@@ -64,23 +66,28 @@ impl Engine {
         self.log().store.log_id()
     }
 
+    /// The keys of the store that this engine works on.
+    pub fn access(&self) -> Access {
+        Access::of(&self.log().store, self.log().clock().clone())
+    }
+
     /// Appends `status_change pending` and enqueues, in one transaction.
     /// `config` is what clients see, `spec` what the job gets.
     pub async fn submit(&self, config: Value, spec: Value) -> Result<Task, Error> {
-        self.make(Input { config, spec, notes: None }).await
+        self.submit_as(Submission { config, spec, ..Submission::default() }).await
     }
 
-    /// The same, with what is to be shown beside the task, such as remarks
-    /// about its input. It is no part of the task and never changes.
+    /// The same, with what is to be shown beside the task.
     pub async fn submit_with_notes(&self, config: Value, spec: Value, notes: Value) -> Result<Task, Error> {
-        self.make(Input { config, spec, notes: Some(notes) }).await
+        self.submit_as(Submission { config, spec, notes: Some(notes), owner: None }).await
     }
 
-    async fn make(&self, input: Input) -> Result<Task, Error> {
+    /// The same, with all that may be said of the task.
+    pub async fn submit_as(&self, submission: Submission) -> Result<Task, Error> {
         let workers = self.workers.clone();
         let task = detached(async move {
             let max_queued = workers.settings.max_queued;
-            workers.log.submit(input, max_queued).await
+            workers.log.submit(submission, max_queued).await
         })
         .await?;
         self.workers.wake();
@@ -101,12 +108,32 @@ impl Engine {
     /// Tasks newest first; `before` is the id of the last one of the page
     /// before. At most [`Engine::MAX_PAGE`].
     pub async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, Error> {
-        Ok(self.log().store.tasks(limit.min(Engine::MAX_PAGE), before).await?)
+        Ok(self.log().store.tasks(limit.min(Engine::MAX_PAGE), before, None).await?)
+    }
+
+    /// The same of one owner.
+    pub async fn tasks_of(
+        &self,
+        owner: &str,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<Vec<Task>, Error> {
+        Ok(self.log().store.tasks(limit.min(Engine::MAX_PAGE), before, Some(owner)).await?)
+    }
+
+    /// Whose the task is; `None` inside: it was made without saying who.
+    pub async fn owner(&self, task_id: &str) -> Result<Option<String>, Error> {
+        self.log().store.owner(task_id).await?.ok_or_else(|| unknown(task_id))
     }
 
     /// Number of all tasks.
     pub async fn count(&self) -> Result<u64, Error> {
         Ok(self.log().store.count_by_status().await?.values().sum())
+    }
+
+    /// Number of all tasks of one owner.
+    pub async fn count_of(&self, owner: &str) -> Result<u64, Error> {
+        Ok(self.log().store.count_of(owner).await?)
     }
 
     /// Number of tasks in each status, for monitoring; every status is there.

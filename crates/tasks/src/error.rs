@@ -80,6 +80,31 @@ pub enum Error {
         /// The newest version this program knows.
         supported: i64,
     },
+    /// There is no store where one is expected.
+    #[error("there is no task store {store}")]
+    StoreMissing {
+        /// The file.
+        store: String,
+    },
+    /// A process of an older version works on the store.
+    #[error(
+        "the task store {store} has schema version {found}, this program needs {needed}, and a running process \
+         of an older version owns it; start that process anew with this version first"
+    )]
+    StoreTooOld {
+        /// The file.
+        store: String,
+        /// The store's version.
+        found: i64,
+        /// The version this program needs.
+        needed: i64,
+    },
+    /// There are too many keys.
+    #[error("{limit} usable keys exist already, which is the limit; revoke some first")]
+    TooManyAccessKeys {
+        /// The limit.
+        limit: usize,
+    },
     /// The engine was stopped before it could answer.
     #[error("the task engine has been stopped")]
     Stopped,

@@ -8,6 +8,8 @@
 //!
 //! README.md says what holds. Read in this order.
 
+/// Keys with which programs say who they are.
+pub mod access;
 /// Time and ids.
 mod clock;
 /// The whole: submit, read, watch, cancel, shut down.
@@ -28,6 +30,8 @@ mod page;
 pub mod hooks;
 /// What the engine is told from outside.
 mod settings;
+/// What a task is made from.
+mod submission;
 /// The tables: append, queue, reading.
 mod store;
 /// A task as the fold of its events.
@@ -37,6 +41,7 @@ mod trim;
 /// Takes tasks, runs their jobs, keeps their leases.
 mod worker;
 
+pub use access::{Access, AccessKey, NewAccessKey};
 pub use clock::{Clock, format_timestamp, system_clock};
 pub use commit::AppendCounts;
 pub use engine::Engine;
@@ -46,6 +51,7 @@ pub use hooks::{Hooks, LeaseLoss, NoHooks, StoreOperation};
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
 pub use page::{EventPage, Extent, Head};
 pub use settings::{EngineSettings, Messages, Retention, Surroundings};
+pub use submission::Submission;
 pub use task::{Status, Task};
 
 /// Compiles the example of README.md.

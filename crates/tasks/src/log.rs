@@ -4,14 +4,15 @@ use std::time::Instant;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::clock::TaskIds;
+use crate::clock::{Clock, TaskIds};
 use crate::commit::{Append, AppendError, Committed, Committer, Counters, QUEUED_APPENDS, Report, announce};
 use crate::error::Error;
 use crate::event::{Event, NewEvent};
 use crate::hooks::LeaseLoss;
 use crate::settings::{EngineSettings, Retention, Surroundings};
-use crate::store::{Author, Claim, Claimant, Entry, Input, Lease, Store};
+use crate::store::{Author, Claim, Claimant, Entry, Lease, Store};
 use crate::store::{count_open, request_cancel};
+use crate::submission::Submission;
 use crate::task::{Status, Task};
 use crate::trim::{LongLogs, Trimmer};
 
@@ -63,12 +64,16 @@ impl Log {
         })
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.surroundings.clock
+    }
+
     pub(crate) fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
         self.live.subscribe()
     }
 
     /// Makes a task with its first event, unless the queue is full.
-    pub(crate) async fn submit(&self, input: Input, max_queued: usize) -> Result<Task, Error> {
+    pub(crate) async fn submit(&self, submission: Submission, max_queued: usize) -> Result<Task, Error> {
         let _turn = self.store.turn().await;
         let mut tx = self.store.begin().await?;
         let queued = usize::try_from(count_open(&mut tx).await?).unwrap_or(usize::MAX);
@@ -77,7 +82,7 @@ impl Log {
         }
         let now_ms = self.now_ms();
         let task_id = self.ids.next(now_ms);
-        let mut entries = [Entry::create(&mut tx, &task_id, &input).await?];
+        let mut entries = [Entry::create(&mut tx, &task_id, &submission).await?];
         let first = [NewEvent::status(Status::Pending, &self.surroundings.messages.pending)];
         let appended = entries[0]
             .append(Author::Engine, &first, None, now_ms)
@@ -85,7 +90,7 @@ impl Log {
         self.store.commit(tx, &mut entries).await?;
         announce(&self.live, appended);
         let [entry] = entries;
-        Ok(Task { config: input.config, ..entry.task })
+        Ok(Task { config: submission.config, ..entry.task })
     }
 
     /// Takes a task for a worker, with the event that it now runs.
@@ -204,7 +209,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {
-        log.submit(Input { config: json!({}), spec: json!({}), notes: None }, 10).await.unwrap();
+        log.submit(Submission::default(), 10).await.unwrap();
         match log.claim(settings).await.unwrap() {
             Claim::Taken(claimed) => *claimed,
             _ => panic!("a task waits"),

@@ -9,6 +9,7 @@ use super::{Connection, Dialect, as_rows, unreadable, unsigned};
 use crate::clock::format_timestamp;
 use crate::event::{EVENT_VERSION, Event, EventKind, NewEvent};
 use crate::store::Lease;
+use crate::submission::Submission;
 use crate::task::{Status, Task};
 
 /// On whose behalf events are appended.
@@ -27,17 +28,6 @@ pub(crate) enum Refusal {
     Finished,
     #[error("the lease was lost")]
     LeaseLost,
-}
-
-/// What a task is made from.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// What clients see.
-    pub(crate) config: Value,
-    /// What the job gets.
-    pub(crate) spec: Value,
-    /// What is shown beside the task.
-    pub(crate) notes: Option<Value>,
 }
 
 /// A task's row, locked by the transaction that read it, and what is to be
@@ -70,20 +60,21 @@ impl Entry {
     pub(crate) async fn create(
         connection: &mut Connection,
         task_id: &str,
-        input: &Input,
+        submission: &Submission,
     ) -> Result<Entry, sqlx::Error> {
         sqlx::query(
             "INSERT INTO tasks (id, status, created_at, head_seq, last_event_ms, lease_epoch, lease_until_ms, \
-             attempts, cancel_requested) VALUES ($1, 'pending', '', 0, 0, 0, 0, 0, 0)",
+             attempts, cancel_requested, owner) VALUES ($1, 'pending', '', 0, 0, 0, 0, 0, 0, $2)",
         )
         .bind(task_id)
+        .bind(submission.owner.as_deref())
         .execute(&mut *connection)
         .await?;
         sqlx::query("INSERT INTO inputs (task_id, config, spec, notes) VALUES ($1, $2, $3, $4)")
             .bind(task_id)
-            .bind(input.config.to_string())
-            .bind(input.spec.to_string())
-            .bind(input.notes.as_ref().map(Value::to_string))
+            .bind(submission.config.to_string())
+            .bind(submission.spec.to_string())
+            .bind(submission.notes.as_ref().map(Value::to_string))
             .execute(&mut *connection)
             .await?;
         Ok(Entry {

@@ -2,6 +2,7 @@
 //! placeholders; the three places where the databases differ are the
 //! [`Dialect`]'s words.
 
+mod access;
 mod entry;
 mod identity;
 mod detail;
@@ -24,7 +25,8 @@ use write::write;
 use crate::event::EventKind;
 use crate::hooks::{Hooks, StoreOperation};
 
-pub(crate) use entry::{Author, Entry, Input, Refusal};
+pub(crate) use access::AccessTables;
+pub(crate) use entry::{Author, Entry, Refusal};
 pub(crate) use queue::{Claim, Claimant, Claimed, Lease, Released, count_open, request_cancel};
 pub(crate) use read::{Details, events_after};
 
@@ -57,6 +59,16 @@ impl Dialect {
                 .replace("{for_update}", for_update)
                 .replace("{skip_locked}", skip_locked),
         )
+    }
+
+    /// Begins a transaction that writes.
+    async fn begin(self, writer: &AnyPool) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self {
+            // Takes the write lock at once: a transaction that only reads
+            // first could not be upgraded after somebody else wrote.
+            Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
+            Dialect::Postgres => writer.begin().await,
+        }
     }
 }
 
@@ -112,12 +124,7 @@ impl Store {
 
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        match self.dialect {
-            // Takes the write lock at once: a transaction that only reads
-            // first could not be upgraded after somebody else wrote.
-            Dialect::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await,
-            Dialect::Postgres => self.writer.begin().await,
-        }
+        self.dialect.begin(&self.writer).await
     }
 
     /// Writes what the entries' appends have decided and ends the transaction.

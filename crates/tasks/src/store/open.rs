@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::Mutex;
 
-use super::{Dialect, Store, identity};
+use super::{AccessTables, Dialect, Store, identity};
 use crate::error::Error;
 use crate::hooks::NoHooks;
 
@@ -54,6 +55,35 @@ impl Store {
         };
         let turn = (dialect == Dialect::Sqlite).then(|| Mutex::new(()));
         Ok(Store { dialect, writer, reader, turn, log_id, witness, hooks: Arc::new(NoHooks) })
+    }
+}
+
+impl AccessTables {
+    /// Opens the store at `store_url` for its keys alone: whoever owns the
+    /// store keeps it.
+    pub(crate) async fn open(store_url: &str, create: bool) -> Result<AccessTables, Error> {
+        install_default_drivers();
+        let address = parse_address(store_url)?;
+        let shown = address.shown();
+        let url = address.url();
+        let (dialect, lock) = match &address {
+            Address::Sqlite { file, .. } => {
+                if !create && !file.exists() {
+                    return Err(Error::StoreMissing { store: shown });
+                }
+                (Dialect::Sqlite, try_lock_beside(file)?)
+            }
+            Address::Postgres { .. } => (Dialect::Postgres, None),
+        };
+        let unusable =
+            |error: sqlx::Error| Error::StoreUnusable { store: shown.clone(), cause: cause(&error) };
+        match (dialect, &lock) {
+            // Under the hands of an owner a schema must not change.
+            (Dialect::Sqlite, None) => check_version(url, &shown).await?,
+            _ => migrate(dialect, url, &shown).await?,
+        }
+        let pool = beside_pool(dialect, url).await.map_err(unusable)?;
+        Ok(AccessTables { dialect, writer: pool.clone(), reader: pool, _lock: lock })
     }
 }
 
@@ -138,24 +168,59 @@ fn cause(error: &sqlx::Error) -> String {
 /// One living process per SQLite file: then whatever lease stands in the file
 /// at opening belongs to a process that is dead, and can be freed at once.
 async fn lock_beside(store: &Path) -> Result<File, Error> {
-    let mut lock_name = store.as_os_str().to_owned();
-    lock_name.push(".lock");
-    let lock = PathBuf::from(lock_name);
+    let tries = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
+    for _ in 0..tries {
+        match try_lock_beside(store)? {
+            Some(file) => return Ok(file),
+            None => tokio::time::sleep(LOCK_RETRY).await,
+        }
+    }
+    Err(Error::StoreInUse { store: store.to_owned(), lock: lock_path(store) })
+}
+
+/// The same lock, if nobody holds it.
+fn try_lock_beside(store: &Path) -> Result<Option<File>, Error> {
+    let lock = lock_path(store);
     let unusable = |error: std::io::Error| Error::StoreUnusable {
         store: store.display().to_string(),
         cause: format!("its lock file {}: {error}", lock.display()),
     };
     let file =
         File::options().create(true).truncate(false).read(true).write(true).open(&lock).map_err(unusable)?;
-    let tries = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
-    for _ in 0..tries {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_RETRY).await,
-            Err(TryLockError::Error(error)) => return Err(unusable(error)),
-        }
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
     }
-    Err(Error::StoreInUse { store: store.to_owned(), lock })
+}
+
+fn lock_path(store: &Path) -> PathBuf {
+    let mut lock = store.as_os_str().to_owned();
+    lock.push(".lock");
+    PathBuf::from(lock)
+}
+
+/// Whether the store has the schema of this program.
+async fn check_version(url: &str, shown: &str) -> Result<(), Error> {
+    let unusable =
+        |error: sqlx::Error| Error::StoreUnusable { store: shown.to_owned(), cause: cause(&error) };
+    let mut connection = AnyConnection::connect(url).await.map_err(unusable)?;
+    let version = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
+        .fetch_one(&mut connection)
+        .await;
+    // What was found matters more than the outcome of closing.
+    let _ = connection.close().await;
+    let (found, needed): (i64, i64) = (version.map_err(unusable)?, newest(&SQLITE_MIGRATIONS));
+    let store = shown.to_owned();
+    match found.cmp(&needed) {
+        Ordering::Less => Err(Error::StoreTooOld { store, found, needed }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Error::StoreTooNew { store, found, supported: needed }),
+    }
+}
+
+fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 async fn migrate(dialect: Dialect, url: &str, shown: &str) -> Result<(), Error> {
@@ -163,7 +228,7 @@ async fn migrate(dialect: Dialect, url: &str, shown: &str) -> Result<(), Error> 
         Dialect::Sqlite => &SQLITE_MIGRATIONS,
         Dialect::Postgres => &POSTGRES_MIGRATIONS,
     };
-    let supported = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let supported = newest(migrations);
     let unusable = |cause: String| Error::StoreUnusable { store: shown.to_owned(), cause };
     let mut connection = AnyConnection::connect(url).await.map_err(|error| unusable(cause(&error)))?;
     prepare(dialect, &mut connection).await.map_err(|error| unusable(cause(&error)))?;
@@ -217,6 +282,22 @@ async fn reader_pool(dialect: Dialect, url: &str) -> Result<AnyPool, sqlx::Error
                 prepare(dialect, connection).await?;
                 if dialect == Dialect::Sqlite {
                     sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect(url)
+        .await
+}
+
+/// For somebody who writes seldom beside one who may write without a pause.
+async fn beside_pool(dialect: Dialect, url: &str) -> Result<AnyPool, sqlx::Error> {
+    pool_options(1)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                prepare(dialect, connection).await?;
+                if dialect == Dialect::Sqlite {
+                    sqlx::query("PRAGMA busy_timeout = 30000").execute(&mut *connection).await?;
                 }
                 Ok(())
             })

@@ -43,28 +43,44 @@ impl Store {
         row.map(|row| Ok((task_of(&row)?, optional_json("inputs.notes", row.try_get("notes")?)?))).transpose()
     }
 
-    /// Newest first, older than `before`.
-    pub(crate) async fn tasks(&self, limit: usize, before: Option<&str>) -> Result<Vec<Task>, sqlx::Error> {
+    /// Newest first, older than `before`; those of `owner`, or all.
+    pub(crate) async fn tasks(
+        &self,
+        limit: usize,
+        before: Option<&str>,
+        owner: Option<&str>,
+    ) -> Result<Vec<Task>, sqlx::Error> {
+        // Larger than every id.
+        let before = before.unwrap_or("~");
+        let of_owner = if owner.is_some() { "AND owner = $3" } else { "" };
+        let sql =
+            self.dialect.sql(&format!("{TASK_COLUMNS} WHERE id < $2 {of_owner} ORDER BY id DESC LIMIT $1"));
+        let mut query = sqlx::query(sql).bind(i64::try_from(limit).unwrap_or(i64::MAX)).bind(before);
+        if let Some(owner) = owner {
+            query = query.bind(owner);
+        }
         let mut connection = self.read().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = match before {
-            None => {
-                sqlx::query(self.dialect.sql(&format!("{TASK_COLUMNS} ORDER BY id DESC LIMIT $1")))
-                    .bind(limit)
-                    .fetch_all(&mut *connection)
-                    .await?
-            }
-            Some(before) => {
-                sqlx::query(
-                    self.dialect.sql(&format!("{TASK_COLUMNS} WHERE id < $2 ORDER BY id DESC LIMIT $1")),
-                )
-                .bind(limit)
-                .bind(before)
-                .fetch_all(&mut *connection)
-                .await?
-            }
-        };
+        let rows = query.fetch_all(&mut *connection).await?;
         rows.iter().map(task_of).collect()
+    }
+
+    /// Whose the task is, if there is one.
+    pub(crate) async fn owner(&self, task_id: &str) -> Result<Option<Option<String>>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT owner FROM tasks WHERE id = $1")
+            .bind(task_id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        row.map(|row| row.try_get("owner")).transpose()
+    }
+
+    pub(crate) async fn count_of(&self, owner: &str) -> Result<u64, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let row = sqlx::query("SELECT COUNT(*) FROM tasks WHERE owner = $1")
+            .bind(owner)
+            .fetch_one(&mut *connection)
+            .await?;
+        unsigned("COUNT(*)", row.try_get(0)?)
     }
 
     pub(crate) async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, sqlx::Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
-use tasks::{Engine, EngineSettings, Error, JobFunction};
+use tasks::{Access, Engine, EngineSettings, Error, JobFunction};
 
 use crate::support::*;
 
@@ -100,7 +100,54 @@ async fn a_store_of_a_newer_version_is_refused_with_both_versions() {
         )
         .await;
     let (error, text) = refusal(&path).await;
-    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 3, .. }), "{text}");
+    assert!(matches!(error, Error::StoreTooNew { found: 9000, supported: 4, .. }), "{text}");
+}
+
+#[tokio::test]
+async fn keys_alone_can_be_opened_also_beside_the_engine_that_owns_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let url = format!("sqlite://{}", path.display());
+    let Err(missing) = Access::open_existing(&url).await else { panic!("it was opened") };
+    assert!(matches!(missing, Error::StoreMissing { .. }), "{missing}");
+    assert!(missing.to_string().contains("tasks.db") && !path.exists(), "{missing}");
+
+    // Whoever is first makes the store; a new log keeps its id through it.
+    let access = Access::open(&url).await.unwrap();
+    assert!(path.is_file());
+    let (error, text) = refusal(&path).await;
+    assert!(matches!(error, Error::StoreInUse { .. }), "while nobody else has it: {text}");
+    drop(access);
+    let engine = open(&path).await.unwrap();
+    let log_id = engine.log_id().to_owned();
+    let access = Access::open_existing(&url).await.unwrap();
+    assert_eq!(access.keys().await.unwrap(), []);
+    drop(engine);
+    drop(access);
+    drop(Access::open(&url).await.unwrap());
+    assert_eq!(open(&path).await.unwrap().log_id(), log_id);
+}
+
+#[tokio::test]
+async fn a_schema_does_not_change_under_the_hands_of_its_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let url = format!("sqlite://{}", path.display());
+    let engine = open(&path).await.unwrap();
+    let store = TestStore { url: url.clone(), directory };
+    for (change, expected) in [
+        ("DELETE FROM _sqlx_migrations WHERE version = 4", "has schema version 3, this program needs 4"),
+        (
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9000, 'from the future', TRUE, x'00', 0)",
+            "versions up to 4",
+        ),
+    ] {
+        store.execute(change).await;
+        let Err(error) = Access::open(&url).await else { panic!("opened after {change}") };
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    drop(engine);
 }
 
 #[tokio::test]
