@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::update::Update;
 
 /// Tasks whose lost news are remembered by name.
-const NAMES: usize = 8192;
+pub(super) const NAMES: usize = 8192;
 /// What news take beside their update, bytes, about.
 const NEWS_BYTES: usize = 128;
 

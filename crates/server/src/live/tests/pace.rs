@@ -6,7 +6,7 @@ use serde_json::json;
 use tasks::EventKind;
 
 use super::super::delivery::{Item, Room};
-use super::super::{Hub, Reader, RingLimits};
+use super::super::{Hub, Reader, RingLimits, Update};
 use super::log::MemoryLog;
 use super::{few, pairs, read, status, subscribe, told};
 
@@ -91,13 +91,43 @@ fn one_who_stands_still_gets_everything_later() {
     assert_eq!(seqs, (1..=EVENTS).collect::<Vec<_>>());
 }
 
+/// A thousand events at once: nobody reads the log, and all get the same.
+#[test]
+fn a_crowd_is_served_from_memory() {
+    const EVENTS: u64 = 1000;
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), RingLimits::default(), false);
+    hub.publish([log.append("t", EventKind::Progress, json!({}))]);
+    let mut crowd: Vec<Reader> = (0..100).map(|_| Reader::new(&hub, 1)).collect();
+    for reader in &mut crowd {
+        subscribe(reader, &json!({"task_id": "t", "after_seq": 1}));
+    }
+    let data = json!({"current_iteration": 1, "message": "x".repeat(300)});
+    hub.publish((0..EVENTS).map(|_| log.append("t", EventKind::Progress, data.clone())));
+    let mut first: Option<Vec<Arc<Update>>> = None;
+    for reader in &mut crowd {
+        let updates: Vec<Arc<Update>> = read(reader, 256)
+            .into_iter()
+            .map(|item| match item {
+                Item::Update(delivery) => delivery.update,
+                Item::Notice(name, body) => panic!("{name} {body}"),
+            })
+            .collect();
+        assert_eq!(updates.len() as u64, EVENTS);
+        let first = first.get_or_insert_with(|| updates.clone());
+        assert!(updates.iter().zip(first).all(|(one, other)| Arc::ptr_eq(one, other)));
+    }
+    assert_eq!(log.pages(), 0);
+}
+
 /// Numbers of another log mean nothing here.
 #[test]
 fn one_of_another_log_gets_one_snapshot_and_then_what_follows() {
     let log = Arc::new(MemoryLog::default());
     let hub = Hub::new(log.clone(), few(8), false);
     let publish = |of| hub.publish([log.append("t", EventKind::StatusChange, status(of))]);
-    ["pending", "running"].map(publish);
+    publish("pending");
+    publish("running");
     let mut reader = Reader::new(&hub, 1);
     for (mode, snapshots, log_id) in [("snapshot", 2, "another log"), ("live", 0, "this log")] {
         let request = json!({"task_id": "t", "after_seq": 2, "log_id": log_id});

@@ -6,6 +6,7 @@ use tasks::EventKind::{Progress, StatusChange};
 
 use super::super::delivery::{Item, Room};
 use super::super::hub::STATUSES;
+use super::super::mixed::NAMES;
 use super::super::{Hub, Reader, RingLimits};
 use super::log::MemoryLog;
 use super::{few, pairs, read, status, subscribe, told};
@@ -120,6 +121,21 @@ fn one_who_stood_still_hears_which_tasks_it_missed_and_then_the_rest() {
     assert_eq!(told(read(&mut all, 100)), expected.collect::<Vec<_>>());
     hub.publish([log.append(&name(0), StatusChange, status("running"))]);
     assert_eq!(told(read(&mut all, 100)), [(name(0), 2)]);
+}
+
+#[test]
+fn one_who_missed_more_than_can_be_named_hears_that_it_may_be_any() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), RingLimits::default(), false);
+    let mut all = Reader::new(&hub, 1);
+    subscribe(&mut all, &json!({"task_id": "*"}));
+    for task in 0..STATUSES + NAMES + 1 {
+        hub.publish([log.append(&format!("{task:05}"), StatusChange, status("pending"))]);
+    }
+    let heard = told(read(&mut all, 100));
+    let named = heard.iter().filter(|(task_id, seq)| *seq == 0 && task_id != "*");
+    assert_eq!((named.count(), heard.len()), (NAMES, NAMES + 1 + STATUSES));
+    assert_eq!(heard[NAMES], ("*".to_owned(), 0));
 }
 
 #[test]
