@@ -31,9 +31,10 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Time for the goodbye of a connection that the server closes.
     pub close_timeout: Duration,
-    /// Packets per second that one client may send.
+    /// Packets per second that one client may send. Beyond it nothing more is
+    /// read, and the application may tell it before the connection ends.
     pub packets_per_second: Option<Rate>,
-    /// Bytes per second that one client may send.
+    /// Bytes per second that one client may send; the same beyond it.
     pub bytes_per_second: Option<Rate>,
     /// Most connections; one more is refused with status 503.
     pub max_connections: Option<usize>,

@@ -44,5 +44,6 @@ mod rate;
 pub use close::CloseReason;
 pub use id::SessionId;
 pub use message::{Message, Outgoing};
+pub use rate::Allowance;
 pub use server::Server;
 pub use socket::{Closed, PeerAddress, Request, Sender, Socket, Transport, TrySendError};

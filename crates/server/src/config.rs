@@ -83,6 +83,13 @@ pub struct Limits {
     /// Tasks one connection follows; more are refused with
     /// `too_many_subscriptions`. Default 100.
     pub subscriptions_per_connection: usize,
+    /// Messages that a client of Socket.IO or of the native stream may send in a
+    /// second, and ten times as many at once; who sends more hears the error
+    /// `too_many_messages`, and the connection ends. 0: any number. Default 100.
+    pub messages_per_second: u32,
+    /// Bytes of those messages; beyond them `too_many_bytes`. 0: any number.
+    /// Default 1 MiB.
+    pub message_bytes_per_second: u32,
     /// A client that takes no byte for this long while there are some for it is
     /// disconnected, s: whatever the answer or the stream is, REST, server-sent
     /// events, polling or WebSocket. Default 20.
@@ -122,6 +129,8 @@ impl Default for Limits {
             uploaded_boms: 1000,
             connections: 10_000,
             subscriptions_per_connection: 100,
+            messages_per_second: 100,
+            message_bytes_per_second: 1 << 20,
             write_timeout_s: 20,
             shutdown_s: 10,
         }
@@ -222,6 +231,8 @@ const LIMIT_KEYS: &[&str] = &[
     "uploaded_boms",
     "connections",
     "subscriptions_per_connection",
+    "messages_per_second",
+    "message_bytes_per_second",
     "write_timeout_s",
     "shutdown_s",
 ];
@@ -276,7 +287,7 @@ impl Settings {
 
     fn check_ranges(&self, path: &Path) -> Result<(), Error> {
         let limits = &self.limits;
-        let checks: [(&'static str, u64, bool, &'static str); 9] = [
+        let checks: [(&'static str, u64, bool, &'static str); 10] = [
             ("workers", self.workers as u64, (1..=256).contains(&self.workers), "1 to 256"),
             (
                 "limits.body_bytes",
@@ -303,6 +314,12 @@ impl Settings {
                 limits.subscriptions_per_connection as u64,
                 limits.subscriptions_per_connection > 0,
                 "at least 1",
+            ),
+            (
+                "limits.message_bytes_per_second",
+                limits.message_bytes_per_second.into(),
+                limits.message_bytes_per_second == 0 || limits.message_bytes_per_second >= 1024,
+                "0, or at least 1024",
             ),
             (
                 "limits.write_timeout_s",
@@ -410,6 +427,8 @@ mod tests {
             uploaded_boms = 5
             connections = 6
             subscriptions_per_connection = 7
+            messages_per_second = 11
+            message_bytes_per_second = 4096
             write_timeout_s = 8
             shutdown_s = 9
             "#,
@@ -429,6 +448,7 @@ mod tests {
         assert_eq!((limits.body_bytes, limits.body_timeout_s, limits.inline_bom_bytes), (2048, 5, 100));
         assert_eq!((limits.queued_tasks, limits.uploaded_boms, limits.connections), (4, 5, 6));
         assert_eq!((limits.subscriptions_per_connection, limits.write_timeout_s), (7, 8));
+        assert_eq!((limits.messages_per_second, limits.message_bytes_per_second), (11, 4096));
         assert_eq!((limits.shutdown_s, limits.head_timeout_s), (9, 10));
     }
 

@@ -41,6 +41,8 @@ pub mod live;
 mod stream;
 /// The connection limit.
 mod place;
+/// How much one connection may say.
+mod pace;
 /// The Socket.IO door.
 mod socket;
 

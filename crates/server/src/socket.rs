@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Limits;
 use crate::live::{Answer, Hub, Item, NAMESPACE, Reader, Refusal, Room};
+use crate::pace;
 use crate::place::Place;
 
 const ROOT: &str = "/";
@@ -48,6 +49,8 @@ pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>)
         deflate: Some(DeflateConfig::default()),
         outgoing_bytes: OUTGOING_BYTES,
         write_timeout: limits.write_timeout(),
+        packets_per_second: pace::messages(limits),
+        bytes_per_second: pace::bytes(limits),
         max_connections: Some(limits.connections.saturating_add(REFUSED)),
         ..realtime::Config::default()
     };
@@ -82,7 +85,7 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
         let outcome = tokio::select! {
             biased;
             incoming = connection.next() => match incoming {
-                None => return,
+                None => return Box::pin(session.farewell(&connection)).await,
                 Some(incoming) => Box::pin(session.handle(&connection, incoming)).await,
             },
             items = next_items(&mut session.tasks) => session.deliver(items).await,
@@ -132,6 +135,20 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Tells a client that sent too much why the connection ends.
+    async fn farewell(&self, connection: &Connection) {
+        let Some(reason) = connection.close_reason() else { return };
+        let Some(refusal) = pace::refusal(reason, &self.door.limits) else { return };
+        // Who cannot be told is gone already.
+        let _ = match &self.tasks {
+            Some((socket, _)) => emit(socket, "error", &refusal.body()).await,
+            None => {
+                let refusal = socketio::Refusal::with_code(refusal.message, refusal.code);
+                connection.refuse(NAMESPACE, &refusal).await.map_err(Gone::from)
+            }
+        };
     }
 
     async fn handle(&mut self, connection: &Connection, incoming: Incoming) -> Result<(), Gone> {

@@ -19,9 +19,9 @@ pub enum CloseReason {
     ProtocolError,
     /// A message or a request body above the limit.
     PayloadTooLarge,
-    /// More packets per second than allowed.
+    /// The client sent more packets per second than allowed.
     TooManyPackets,
-    /// More bytes per second than allowed.
+    /// The client sent more bytes per second than allowed.
     TooManyBytes,
     /// Two GET or two POST requests at once for the same session.
     OverlappingRequests,
@@ -53,7 +53,13 @@ impl CloseReason {
 
     /// Whether what is queued is still to be delivered before the end.
     pub(crate) fn is_orderly(self) -> bool {
-        matches!(self, Self::ServerClosed | Self::Shutdown)
+        matches!(self, Self::ServerClosed | Self::Shutdown) || self.is_excess()
+    }
+
+    /// Whether the client sent more than it may. Nothing more is read from it,
+    /// but it is told.
+    pub(crate) fn is_excess(self) -> bool {
+        matches!(self, Self::TooManyPackets | Self::TooManyBytes)
     }
 }
 

@@ -84,8 +84,8 @@ impl Connection {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => {
                 self.app = None;
-                let draining = self.session.state().draining;
-                self.session.close(if draining { CloseReason::Shutdown } else { CloseReason::ServerClosed });
+                let ending = self.session.state().ending;
+                self.session.close(ending.unwrap_or(CloseReason::ServerClosed));
             }
             // The panic hook has reported it.
             Err(_) => {

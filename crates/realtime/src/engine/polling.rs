@@ -63,13 +63,13 @@ where
 {
     let _post = Post::begin(&session)?;
     let Err(reason) = receive(&session, headers, body).await else { return Ok(reply::ok()) };
-    session.close(reason);
+    session.end(reason);
     match reason {
         CloseReason::ClientClosed => Ok(reply::ok()),
         CloseReason::PayloadTooLarge => Ok(reply::empty(StatusCode::PAYLOAD_TOO_LARGE)),
-        CloseReason::TooManyPackets | CloseReason::TooManyBytes => {
-            Ok(reply::empty(StatusCode::TOO_MANY_REQUESTS))
-        }
+        // Clients that are refused a POST do not poll any more, and so would
+        // not hear what the application has to say.
+        CloseReason::TooManyPackets | CloseReason::TooManyBytes => Ok(reply::ok()),
         _ => Err(HandshakeRefused::BadRequest),
     }
 }

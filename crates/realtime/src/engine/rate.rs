@@ -1,14 +1,16 @@
 use tokio::time::Instant;
 
 use super::close::CloseReason;
-use crate::config::{Config, Rate};
+use crate::config::Rate;
 
-/// How much a client may still send, for both limits.
-pub(crate) struct Allowance {
+/// How much one client may still send.
+#[derive(Debug)]
+pub struct Allowance {
     packets: Option<Bucket>,
     bytes: Option<Bucket>,
 }
 
+#[derive(Debug)]
 struct Bucket {
     rate: Rate,
     tokens: f64,
@@ -17,16 +19,17 @@ struct Bucket {
 
 impl Allowance {
     /// `None` when nothing is limited.
-    pub(crate) fn new(config: &Config, now: Instant) -> Option<Box<Self>> {
+    pub fn new(packets: Option<Rate>, bytes: Option<Rate>, now: Instant) -> Option<Self> {
         let bucket = |rate: Option<Rate>| rate.map(|rate| Bucket { rate, tokens: rate.burst, filled: now });
-        let (packets, bytes) = (bucket(config.packets_per_second), bucket(config.bytes_per_second));
-        (packets.is_some() || bytes.is_some()).then(|| Box::new(Self { packets, bytes }))
+        let (packets, bytes) = (bucket(packets), bucket(bytes));
+        (packets.is_some() || bytes.is_some()).then_some(Self { packets, bytes })
     }
 
-    /// Takes one packet of so many bytes.
-    pub(crate) fn take(&mut self, bytes: usize, now: Instant) -> Result<(), CloseReason> {
-        if let Some(packets) = &mut self.packets
-            && !packets.take(1.0, now)
+    /// Takes so many packets of so many bytes together, or says what there is too
+    /// much of.
+    pub fn take(&mut self, packets: u32, bytes: usize, now: Instant) -> Result<(), CloseReason> {
+        if let Some(bucket) = &mut self.packets
+            && !bucket.take(packets.into(), now)
         {
             return Err(CloseReason::TooManyPackets);
         }
@@ -59,27 +62,25 @@ mod tests {
     fn a_burst_passes_then_the_rate() {
         let start = Instant::now();
         let rate = Rate { per_second: 10.0, burst: 3.0 };
-        let config = Config { packets_per_second: Some(rate), ..Config::default() };
-        let mut allowance = Allowance::new(&config, start).unwrap();
+        let mut allowance = Allowance::new(Some(rate), None, start).unwrap();
         for _ in 0..3 {
-            assert_eq!(allowance.take(1, start), Ok(()));
+            assert_eq!(allowance.take(1, 1, start), Ok(()));
         }
-        assert_eq!(allowance.take(1, start), Err(CloseReason::TooManyPackets));
-        assert_eq!(allowance.take(1, start + Duration::from_millis(200)), Ok(()));
+        assert_eq!(allowance.take(1, 1, start), Err(CloseReason::TooManyPackets));
+        assert_eq!(allowance.take(1, 1, start + Duration::from_millis(200)), Ok(()));
     }
 
     #[test]
     fn bytes_count_apart_from_packets() {
         let start = Instant::now();
         let rate = Rate { per_second: 100.0, burst: 1000.0 };
-        let config = Config { bytes_per_second: Some(rate), ..Config::default() };
-        let mut allowance = Allowance::new(&config, start).unwrap();
-        assert_eq!(allowance.take(900, start), Ok(()));
-        assert_eq!(allowance.take(101, start), Err(CloseReason::TooManyBytes));
+        let mut allowance = Allowance::new(None, Some(rate), start).unwrap();
+        assert_eq!(allowance.take(1, 900, start), Ok(()));
+        assert_eq!(allowance.take(1, 101, start), Err(CloseReason::TooManyBytes));
     }
 
     #[test]
     fn no_limit_costs_nothing() {
-        assert!(Allowance::new(&Config::default(), Instant::now()).is_none());
+        assert!(Allowance::new(None, None, Instant::now()).is_none());
     }
 }

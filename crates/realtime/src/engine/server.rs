@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::close::CloseReason;
 use super::id::SessionId;
 use super::session::Session;
 use super::socket::Socket;
@@ -85,7 +86,7 @@ impl Server {
         let shared = &self.shared;
         shared.shutting_down.store(true, Ordering::SeqCst);
         for session in shared.sessions() {
-            session.drain();
+            session.drain(CloseReason::Shutdown);
         }
         let all_ended = async {
             loop {
@@ -130,7 +131,7 @@ impl Shared {
         self.shard(session.id).insert(session.id, session.clone());
         // A shutdown that began meanwhile may not have seen the session.
         if self.is_shutting_down() {
-            session.drain();
+            session.drain(CloseReason::Shutdown);
         }
         true
     }

@@ -13,6 +13,7 @@ use super::rate::Allowance;
 use super::server::Shared;
 use super::socket::Transport;
 use super::wire::Wire;
+use crate::config::Config;
 
 /// What a received message costs in the mailbox beside its content.
 const OVERHEAD: usize = 64;
@@ -45,8 +46,9 @@ pub(crate) enum Phase {
 pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) transport: Transport,
-    /// The application hears that the connection ends but may still send.
-    pub(crate) draining: bool,
+    /// Why the connection is to end, of which the application hears; it may
+    /// still send.
+    pub(crate) ending: Option<CloseReason>,
     /// Even the application is dropped.
     pub(crate) aborted: bool,
     pub(crate) outbox: Outbox,
@@ -115,14 +117,15 @@ pub(crate) struct Polling {
 impl Session {
     pub(crate) fn new(id: SessionId, server: Arc<Shared>, transport: Transport, now: Instant) -> Arc<Self> {
         let due = now + server.config.ping_interval;
-        let allowance = Allowance::new(&server.config, now);
+        let Config { packets_per_second, bytes_per_second, .. } = server.config;
+        let allowance = Allowance::new(packets_per_second, bytes_per_second, now).map(Box::new);
         Arc::new(Self {
             id,
             server,
             state: Mutex::new(State {
                 phase: Phase::Open,
                 transport,
-                draining: false,
+                ending: None,
                 aborted: false,
                 outbox: Outbox::default(),
                 inbox: Inbox::default(),
@@ -186,11 +189,17 @@ impl Session {
         }
     }
 
-    /// The application is told to come to an end.
-    pub(crate) fn drain(&self) {
+    /// The application is told to come to an end; the first reason stands.
+    pub(crate) fn drain(&self, reason: CloseReason) {
         let mut state = self.state();
-        state.draining = true;
+        state.ending.get_or_insert(reason);
         self.announce(state);
+    }
+
+    /// Ends the connection for what its client did. Of excess the application
+    /// can tell it first.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        if reason.is_excess() { self.drain(reason) } else { self.close(reason) }
     }
 
     /// Ends everything at once, the application included.
@@ -239,7 +248,7 @@ impl Session {
             }
             return Poll::Ready(Some(message));
         }
-        if state.phase != Phase::Open || state.draining {
+        if state.phase != Phase::Open || state.ending.is_some() {
             return Poll::Ready(None);
         }
         match &mut state.inbox.reader {
@@ -251,7 +260,8 @@ impl Session {
 
     /// Whether more may be read from the client.
     pub(crate) fn has_inbox_room(&self) -> bool {
-        self.state().inbox.bytes < self.server.config.incoming_bytes
+        let state = self.state();
+        state.inbox.bytes < self.server.config.incoming_bytes && state.excess().is_none()
     }
 
     /// Puts a message of the client, `bytes` long on the wire, into the mailbox;
@@ -360,10 +370,16 @@ impl State {
     }
 
     fn charge(&mut self, bytes: usize) -> Result<(), CloseReason> {
-        match &mut self.allowance {
-            Some(allowance) => allowance.take(bytes, Instant::now()),
-            None => Ok(()),
+        match (self.excess(), &mut self.allowance) {
+            (Some(excess), _) => Err(excess),
+            (None, Some(allowance)) => allowance.take(1, bytes, Instant::now()),
+            (None, None) => Ok(()),
         }
+    }
+
+    /// What the client did too much of.
+    fn excess(&self) -> Option<CloseReason> {
+        self.ending.filter(|reason| reason.is_excess())
     }
 
     pub(crate) fn push(&mut self, outgoing: Outgoing) {

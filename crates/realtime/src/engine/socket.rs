@@ -82,9 +82,9 @@ impl Socket {
     }
 
     /// The next message of the client, in the order in which it sent them.
-    /// `None` when there will be none: the connection ended, or the server is
-    /// shutting down and the application should say goodbye, which it still
-    /// can, and return.
+    /// `None` when there will be none: the connection ended; or it is to end, for
+    /// the server is shutting down or the client sent more than it may, and the
+    /// application should say goodbye, which it still can, and return.
     ///
     /// Cancel safe: a message is never lost because the future was dropped.
     pub async fn recv(&mut self) -> Option<Message> {
@@ -161,8 +161,9 @@ impl Sender {
         self.session.flushed().await
     }
 
-    /// Closes the connection. After `ServerClosed` and `Shutdown` what is queued
-    /// still goes out; any other reason drops it. The first reason stands.
+    /// Closes the connection. After `ServerClosed`, `Shutdown`, `TooManyPackets`
+    /// and `TooManyBytes` what is queued still goes out; any other reason drops
+    /// it. The first reason stands.
     pub fn close(&self, reason: CloseReason) {
         self.session.close(reason);
     }
@@ -177,10 +178,11 @@ impl Sender {
         self.session.closed().await
     }
 
-    /// Why the connection ended or is ending.
+    /// Why the connection ended or is to end.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        match self.session.state().phase {
-            Phase::Open => None,
+        let state = self.session.state();
+        match state.phase {
+            Phase::Open => state.ending,
             Phase::Closing(reason) | Phase::Closed(reason) => Some(reason),
         }
     }

@@ -112,7 +112,7 @@ impl Wire {
             session.server.hooks.received(Transport::WebSocket, read.packets, read.bytes);
         }
         if let Err(reason) = outcome {
-            session.close(reason);
+            session.end(reason);
         }
         if read.delivered { Reading::Delivered } else { Reading::Idle }
     }

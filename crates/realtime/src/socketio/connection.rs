@@ -74,8 +74,9 @@ impl Connection {
     }
 
     /// What the client did next. `None` when there is no more: the connection
-    /// ended, or the server is shutting down and the application should say
-    /// goodbye, which it still can, and return.
+    /// ended; or it is to end, for the server is shutting down or the client
+    /// sent more than it may, and the application should say goodbye, which it
+    /// still can, and return.
     ///
     /// Cancel safe: nothing is lost because the future was dropped.
     pub async fn next(&mut self) -> Option<Incoming> {
@@ -124,6 +125,11 @@ impl Connection {
     pub fn acknowledge(&self, malformed: &Malformed) -> Option<Acknowledge> {
         let socket = self.socket(malformed.namespace.as_deref()?)?;
         Some(Acknowledge { socket, shared: self.shared.clone(), id: malformed.id? })
+    }
+
+    /// Why the connection ended or is to end.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared.sender.close_reason()
     }
 
     /// Closes the connection; what was sent before still goes out.

@@ -2,8 +2,10 @@
 //! client says, in order, and writes everything the client gets, so that order
 //! holds and a slow client slows nobody but itself.
 
+use std::io;
 use std::time::Duration;
 
+use realtime::engine::{Allowance, CloseReason};
 use realtime::websocket::deflate::DEFAULT_THRESHOLD_BYTES;
 use realtime::websocket::{Connection, Ended, Message, frame};
 use serde_json::{Value, json};
@@ -14,7 +16,9 @@ use super::format::{Format, Outgoing};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::Outbox;
 use super::{MAX_MESSAGE, Surroundings};
+use crate::config::Limits;
 use crate::live::{Answer, Reader, Refusal, Room};
+use crate::pace;
 
 /// Updates taken at once, at most.
 const ROOM: Room = Room { updates: 256, bytes: 64 << 10 };
@@ -23,27 +27,36 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// The close code for a client that answered no ping.
 const UNRESPONSIVE: u16 = 4000;
+/// The close code for a client that sent too much.
+const POLICY: u16 = 1008;
 
 /// Serves one connection to its end.
 pub(super) async fn converse(connection: Connection, format: Format, credit: u32, around: Surroundings) {
-    let limit = around.limits.subscriptions_per_connection;
-    let reader = Reader::new(&around.hub, limit);
-    let outbox = Outbox::new(format, credit);
-    let heartbeat = Heartbeat::new(Instant::now());
-    let mut conversation = Conversation { connection, format, limit, reader, outbox, heartbeat };
+    let Surroundings { hub, limits, draining, .. } = around;
+    let now = Instant::now();
+    let mut conversation = Conversation {
+        connection,
+        format,
+        reader: Reader::new(&hub, limits.subscriptions_per_connection),
+        outbox: Outbox::new(format, credit),
+        heartbeat: Heartbeat::new(now),
+        allowance: Allowance::new(pace::messages(&limits), pace::bytes(&limits), now),
+        was_sent_updates: false,
+        limits,
+    };
     conversation.outbox.say(
         "hello",
         None,
         json!({
             "message": "Connected to task updates",
-            "log_id": around.hub.log().log_id(),
+            "log_id": hub.log().log_id(),
             "credit": credit,
             "max_message_bytes": MAX_MESSAGE,
         }),
     );
     let ending = tokio::select! {
         ending = conversation.run() => ending,
-        () = around.draining.cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
+        () = draining.cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
     };
     match ending {
         Ending::Gone => {}
@@ -62,32 +75,20 @@ enum Ending {
 struct Conversation {
     connection: Connection,
     format: Format,
-    /// Subscriptions, and snapshots that wait for credit.
-    limit: usize,
     reader: Reader,
     outbox: Outbox,
     heartbeat: Heartbeat,
+    /// What the client may still send.
+    allowance: Option<Allowance>,
+    /// Since its last message.
+    was_sent_updates: bool,
+    limits: Limits,
 }
 
 impl Conversation {
     async fn run(&mut self) -> Ending {
         loop {
-            for outgoing in self.outbox.take() {
-                match outgoing {
-                    Outgoing::Message(message) => {
-                        self.connection.queue_message(
-                            self.format.opcode(),
-                            &message,
-                            DEFAULT_THRESHOLD_BYTES,
-                        );
-                    }
-                    Outgoing::Alone(delivery) => {
-                        let window = self.connection.deflate().map(|deflate| deflate.window);
-                        self.connection.queue(self.format.frame_alone(&delivery, window));
-                    }
-                }
-            }
-            if self.connection.has_queued() && self.connection.flush().await.is_err() {
+            if self.write().await.is_err() {
                 return Ending::Gone;
             }
             let granted = self.outbox.room();
@@ -108,7 +109,10 @@ impl Conversation {
                         Err(Ended::Gone(_)) => return Ending::Gone,
                     }
                 }
-                items = self.reader.next(room), if granted > 0 => self.outbox.hold(items),
+                items = self.reader.next(room), if granted > 0 => {
+                    self.was_sent_updates = true;
+                    self.outbox.hold(items);
+                }
                 () = sleep_until(self.heartbeat.due()) => match self.heartbeat.beat(Instant::now()) {
                     Beat::Ping => self.connection.queue(frame::ping(b"")),
                     Beat::Gone => return Ending::Close(UNRESPONSIVE, "no answer to a ping".to_owned()),
@@ -117,7 +121,45 @@ impl Conversation {
         }
     }
 
+    /// Writes all that may go out.
+    async fn write(&mut self) -> io::Result<()> {
+        for outgoing in self.outbox.take() {
+            match outgoing {
+                Outgoing::Message(message) => {
+                    self.connection.queue_message(self.format.opcode(), &message, DEFAULT_THRESHOLD_BYTES);
+                }
+                Outgoing::Alone(delivery) => {
+                    let window = self.connection.deflate().map(|deflate| deflate.window);
+                    self.connection.queue(self.format.frame_alone(&delivery, window));
+                }
+            }
+        }
+        if self.connection.has_queued() { self.connection.flush().await } else { Ok(()) }
+    }
+
+    /// Whether the client may send this, too. What it says to updates comes as
+    /// often as they do and is no message to be counted: so it grants credit.
+    fn is_allowed(&mut self, message: &Message) -> Result<(), CloseReason> {
+        let bytes = match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+            Message::Close(_) => 0,
+        };
+        let counts = !std::mem::take(&mut self.was_sent_updates);
+        match &mut self.allowance {
+            Some(allowance) => allowance.take(counts.into(), bytes, Instant::now()),
+            None => Ok(()),
+        }
+    }
+
     async fn handle(&mut self, message: Message) -> Option<Ending> {
+        if let Err(reason) = self.is_allowed(&message) {
+            if let Some(refusal) = pace::refusal(reason, &self.limits) {
+                self.answer(None, refusal.into());
+            }
+            let told = self.write().await;
+            return Some(told.map_or(Ending::Gone, |()| Ending::Close(POLICY, reason.to_string())));
+        }
         match message {
             Message::Ping(payload) => self.connection.queue(frame::pong(&payload)),
             Message::Pong(_) => {}
@@ -161,8 +203,10 @@ impl Conversation {
     /// A task that has ended takes no subscription, but its snapshot waits here.
     async fn subscribe(&mut self, request: &Value) -> Result<Answer, Refusal> {
         let task_id = request.get("task_id").and_then(Value::as_str).unwrap_or_default();
-        if self.outbox.snapshots_beside(task_id) >= self.limit {
-            let message = format!("snapshots of {} tasks wait for credit; grant some first", self.limit);
+        // Snapshots that wait for credit count like subscriptions.
+        let limit = self.limits.subscriptions_per_connection;
+        if self.outbox.snapshots_beside(task_id) >= limit {
+            let message = format!("snapshots of {limit} tasks wait for credit; grant some first");
             return Err(Refusal::new("too_many_subscriptions", message, Some(task_id)));
         }
         self.reader.subscribe(Some(request)).await

@@ -127,6 +127,54 @@ async fn many_requests_in_one_breath_are_answered_in_order() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_is_told_and_ended_and_others_are_not() {
+    let server = Server::start_with(|settings, _| {
+        settings.limits.messages_per_second = 3;
+        settings.limits.message_bytes_per_second = 4096;
+    })
+    .await;
+    let mut other = Client::connect(&server).await;
+    let unknown = "42/tasks,[\"subscribe\",{\"task_id\":\"t\"}]".to_owned();
+    let long = format!("42/tasks,[\"subscribe\",{{\"task_id\":\"{}\"}}]", "x".repeat(50_000));
+    for (message, count, code) in [(unknown, 200, "too_many_messages"), (long, 1, "too_many_bytes")] {
+        let mut client = Client::connect(&server).await;
+        for _ in 0..count {
+            client.send_unwelcome(&message).await;
+        }
+        loop {
+            let (name, refusal) = client.event().await;
+            assert_eq!(name, "error", "{refusal}");
+            if refusal["code"] == code {
+                break;
+            }
+            assert_eq!(refusal["code"], "task_not_found");
+        }
+        assert!(client.ended().await);
+        // In no namespace the refusal to join is what says so.
+        let mut stranger = Client::open(&server).await;
+        for _ in 0..count {
+            stranger.send_unwelcome(&message).await;
+        }
+        while !stranger.next().await.contains(&format!("\"code\":\"{code}\"")) {}
+        assert!(stranger.ended().await);
+    }
+    other.heard_nothing().await;
+
+    // Over polling it is the answer to a poll.
+    let open = server.get("/socket.io/?EIO=4&transport=polling").await.text();
+    let open: Value = serde_json::from_str(&open[1..]).expect("JSON");
+    let url = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    let said = ["40/tasks,", &vec!["42/tasks,[\"subscribe\"]"; 100].join("\u{1e}")].join("\u{1e}");
+    assert_eq!(server.request("POST", &url, &[], said.as_bytes()).await.status, 200);
+    let mut heard = String::new();
+    while !heard.ends_with("\u{1e}1") {
+        heard.push('\u{1e}');
+        heard.push_str(&server.get(&url).await.text());
+    }
+    assert_eq!(heard.matches("\"code\":\"too_many_messages\"").count(), 1, "{heard}");
+}
+
 /// Refuses a CONNECT beyond the limit.
 const TOO_MANY: &str =
     "44/tasks,{\"data\":{\"code\":\"too_many_connections\"},\"message\":\"Too many connections\"}";

@@ -372,7 +372,12 @@ async fn every_malformed_message_is_answered_and_the_stream_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_nothing_is_cut_off_and_others_are_not() {
-    let server = Server::start_with(|settings, _| settings.limits.write_timeout_s = 1).await;
+    let server = Server::start_with(|settings, _| {
+        settings.limits.write_timeout_s = 1;
+        settings.limits.messages_per_second = 0;
+        settings.limits.message_bytes_per_second = 0;
+    })
+    .await;
     let id = server.create(&small_task(3)).await;
     server.finished(&id).await;
     let mut good = Stream::connect(&server, JSON, "").await;
@@ -392,6 +397,50 @@ async fn a_client_that_takes_nothing_is_cut_off_and_others_are_not() {
     soon("cut", asks).await;
     good.subscribe(json!({ "task_id": id })).await;
     good.updates_to_the_end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_is_told_and_ended_and_others_are_not() {
+    let server = Server::start_with(|settings, _| {
+        settings.limits.messages_per_second = 3;
+        settings.limits.message_bytes_per_second = 4096;
+    })
+    .await;
+    let mut other = Stream::connect(&server, JSON, "").await;
+    for subprotocol in [JSON, MSGPACK] {
+        let long = json!({"type": "unsubscribe", "task_id": "x".repeat(50_000)});
+        let credit = json!({"type": "credit", "updates": 1});
+        for (message, count, code) in [(credit, 50, "too_many_messages"), (long, 1, "too_many_bytes")] {
+            let mut stream = Stream::connect(&server, subprotocol, "").await;
+            for _ in 0..count {
+                stream.send(message.clone()).await;
+            }
+            let told = stream.message().await;
+            assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!(code)), "{told}");
+            assert_eq!(stream.closed().await, CloseCode::Policy);
+        }
+    }
+    other.heard_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_grants_credit_for_what_was_sent_does_not_send_too_much() {
+    let server = Server::start_with(|settings, _| settings.limits.messages_per_second = 1).await;
+    let id = server.create(&small_task(20)).await;
+    server.finished(&id).await;
+    let mut stream = Stream::connect(&server, JSON, "?credit=1").await;
+    stream.send(json!({"type": "subscribe", "task_id": id})).await;
+    let mut grants = 0;
+    loop {
+        let message = stream.message().await;
+        let Some(updates) = message["updates"].as_array() else { continue };
+        if is_final(&updates[0]) {
+            break;
+        }
+        stream.send(json!({"type": "credit", "updates": 1})).await;
+        grants += 1;
+    }
+    assert!(grants > 10 + 2, "more than may come at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
