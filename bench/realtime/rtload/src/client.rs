@@ -274,9 +274,9 @@ impl Client {
     }
 
     fn message(&mut self, p: &[u8], now: u64) {
-        // Our server writes `type` first.
-        let kind = p.strip_prefix(b"{\"type\":\"").unwrap_or_default();
-        if kind.starts_with(b"updates\"") {
+        // Updates have their type in front, all else behind.
+        let is = |kind: &str| p.ends_with(format!("\"type\":\"{kind}\"}}").as_bytes());
+        if p.starts_with(b"{\"type\":\"updates\"") {
             let shared = self.shared.clone();
             let mut phase = shared.phase.borrow_mut();
             for update in event::updates(p) {
@@ -287,13 +287,13 @@ impl Client {
                 self.send(&format!("{{\"type\":\"credit\",\"updates\":{}}}", self.used));
                 self.used = 0;
             }
-        } else if kind.starts_with(b"hello\"") && self.task.is_empty() {
+        } else if is("hello") && self.task.is_empty() {
             self.ready = true;
-        } else if kind.starts_with(b"hello\"") {
+        } else if is("hello") {
             self.send(&format!("{{\"type\":\"subscribe\",\"task_id\":\"{}\"}}", self.task));
-        } else if kind.starts_with(b"subscribed\"") {
+        } else if is("subscribed") {
             self.ready = true;
-        } else if kind.starts_with(b"error\"") {
+        } else if is("error") {
             self.closed = true;
         }
     }
