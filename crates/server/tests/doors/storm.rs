@@ -1,6 +1,7 @@
 //! A thousand followers that lose their connection again and again, on the
 //! real log.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use futures_util::FutureExt;
 use serde_json::json;
 use server::live::{Hub, Item, Reader, RingLimits, Room};
 use tasks::{Control, Engine, EngineSettings, JobFailure, JobSuccess, NewEvent};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::harness::soon;
 
@@ -101,5 +104,49 @@ async fn a_thousand_followers_hear_each_event_once_and_in_order_over_many_connec
     }
     assert!(connections > 2 * (TASKS * FOLLOWERS) as u32, "{connections} connections");
     assert!(hub.bytes() <= limits.total_bytes + limits.bytes);
+    engine.shutdown(Duration::from_secs(5)).await;
+}
+
+/// The feed brings one event of three, and of the last tasks perhaps none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_feed_loses_is_read_from_the_log() {
+    const TASKS: usize = 20;
+    let dir = tempfile::tempdir().expect("a directory");
+    let engine = engine(dir.path()).await;
+    let hub = Hub::new(Arc::new(engine.clone()), RingLimits::default(), false);
+    let (lossy, feed) = broadcast::channel(4096);
+    let mut live = engine.watch();
+    tokio::spawn(async move {
+        for number in 0_u64.. {
+            match live.recv().await {
+                Ok(event) if number % 3 == 0 => drop(lossy.send(event)),
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+    tokio::spawn(hub.pump(feed));
+    let mut all = Reader::new(&hub, 1);
+    all.subscribe(Some(&json!({"task_id": "*"}))).await.expect("subscribed");
+    let mut followers = Vec::new();
+    for seed in 0..TASKS as u64 {
+        let task = engine.submit(json!({}), json!({})).await.expect("submitted");
+        followers.push(tokio::spawn(follow(hub.clone(), task.id, seed)));
+    }
+    let head = 3 + 2 * u64::from(ITERATIONS);
+    for follower in followers {
+        let (seqs, _) = soon("end of a task", follower).await.expect("no panic");
+        assert_eq!(seqs, (1..=head).collect::<Vec<_>>());
+    }
+    let mut heard: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    while heard.len() < TASKS || heard.values().any(|seqs| seqs.len() < 3) {
+        for item in soon("status change", all.next(Room { updates: 9, bytes: 1 << 20 })).await {
+            let Item::Update(delivery) = item else { panic!("{item:?}") };
+            heard.entry(delivery.update.event().task_id.clone()).or_default().push(delivery.update.seq());
+        }
+    }
+    for (task_id, seqs) in heard {
+        assert_eq!(seqs, [1, 2, head], "pending, running, completed of {task_id}");
+    }
     engine.shutdown(Duration::from_secs(5)).await;
 }
