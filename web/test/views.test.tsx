@@ -136,6 +136,15 @@ describe('the images', () => {
   });
 });
 
+describe('a run without images', () => {
+  it('says so, and has its files all the same', async () => {
+    await show({ ...infeasible, result: { ...infeasible.result!, images: false } });
+    expect(place.querySelectorAll('img')).toHaveLength(0);
+    expect(text('images')).toContain('asks for no images');
+    expect(place.querySelectorAll('.downloads a')).toHaveLength(4);
+  });
+});
+
 describe("one's own BOM", () => {
   async function paste(problems: Problem[]): Promise<void> {
     vi.spyOn(client, 'listBoms').mockResolvedValue({ boms: [] });

@@ -14,6 +14,8 @@ export interface TaskResult {
   seed?: number;
   score?: number;
   stop_reason?: string;
+  /** Whether images were drawn. */
+  images?: boolean;
   [name: string]: unknown;
 }
 

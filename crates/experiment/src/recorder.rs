@@ -73,7 +73,7 @@ impl<'a> Recorder<'a> {
         };
         disk::make_directory(request.dir)?;
         disk::remove_leftovers(request.dir);
-        for inner in [IMAGE_DIR, LLM_DIR] {
+        for inner in request.images.then_some(IMAGE_DIR).into_iter().chain([LLM_DIR]) {
             disk::make_directory(&request.dir.join(inner))?;
             disk::remove_leftovers(&request.dir.join(inner));
         }

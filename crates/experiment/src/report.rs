@@ -19,6 +19,8 @@ pub(crate) struct Report<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) evaluation: &'a Evaluation,
     pub(crate) warnings: &'a [Problem],
+    /// Whether images were drawn.
+    pub(crate) images: bool,
 }
 
 /// The file's text.
@@ -137,18 +139,25 @@ fn files(report: &Report<'_>) -> String {
         format!("`{}`", design_state_name(last))
     };
     let [evolution, layout, heat] = IMAGE_NAMES;
-    let rows = [
+    let mut rows = vec![
         (format!("`{EVOLUTION_FILE}`"), "headline numbers of every iteration 每次迭代的主要指标"),
         (states, "best layout after each iteration 每次迭代后的最优布局"),
         (format!("`{SUMMARY_FILE}`"), "this result for programs 供程序读取的结果"),
-        (format!("`{IMAGE_DIR}/{evolution}`"), "the search over its iterations 搜索过程"),
-        (format!("`{IMAGE_DIR}/{layout}`"), "the layout in 3D 布局三维图"),
-        (format!("`{IMAGE_DIR}/{heat}`"), "temperatures of the six panels 六块安装板的温度"),
-        (format!("`{LLM_DIR}/`"), "empty: no language model took part 空：未使用语言模型"),
     ];
+    if report.images {
+        rows.extend([
+            (format!("`{IMAGE_DIR}/{evolution}`"), "the search over its iterations 搜索过程"),
+            (format!("`{IMAGE_DIR}/{layout}`"), "the layout in 3D 布局三维图"),
+            (format!("`{IMAGE_DIR}/{heat}`"), "temperatures of the six panels 六块安装板的温度"),
+        ]);
+    }
+    rows.push((format!("`{LLM_DIR}/`"), "empty: no language model took part 空：未使用语言模型"));
     let mut text = String::from("| file 文件 | content 内容 |\n| --- | --- |\n");
     for (name, content) in rows {
         text += &format!("| {name} | {content} |\n");
+    }
+    if !report.images {
+        text += "\nThe configuration asks for no images. 按配置，本次不生成图像。\n";
     }
     text
 }
@@ -206,6 +215,7 @@ mod tests {
             layout: &case.layout,
             evaluation: &case.evaluation,
             warnings: &[warning],
+            images: true,
         };
         let text = write(&report);
         let expected = [
@@ -246,8 +256,10 @@ mod tests {
             layout: &case.layout,
             evaluation: &case.evaluation,
             warnings: &[],
+            images: false,
         };
         let text = write(&report);
+        assert!(text.contains("no images") && !text.contains(".png"), "{text}");
         let too_hot = case.evaluation.constraints[1].violations;
         assert!(
             text.contains(&format!("**no**, violations of: clearance (2), temperature ({too_hot}).")),

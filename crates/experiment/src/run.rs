@@ -21,6 +21,8 @@ pub struct RunRequest<'a> {
     pub dir: &'a Path,
     /// What the files call that directory (`experiments/run_...`).
     pub dir_name: &'a str,
+    /// Whether images are drawn at the end.
+    pub images: bool,
     /// Where the last run stopped, from [`Hooks::iteration`].
     pub checkpoint: Option<&'a [u8]>,
 }
@@ -36,7 +38,8 @@ pub trait Hooks {
     /// An iteration is done and its files are written. `checkpoint` is all that
     /// [`RunRequest::checkpoint`] needs.
     fn iteration(&mut self, iteration: &Iteration<'_>, checkpoint: &[u8]) -> Control;
-    /// The search is over; images are drawn now.
+    /// The search is over; images are drawn now. Not called when none are
+    /// wanted.
     fn visualizing(&mut self) -> Control;
     /// Whether to return at once without finishing the directory.
     fn abandoned(&self) -> bool;

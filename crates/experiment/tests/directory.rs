@@ -102,7 +102,8 @@ fn request<'a>(
     dir: &'a Path,
     checkpoint: Option<&'a [u8]>,
 ) -> RunRequest<'a> {
-    RunRequest { satellite, settings, dir, dir_name: "experiments/run_20261124_054818_deadbeef", checkpoint }
+    let dir_name = "experiments/run_20261124_054818_deadbeef";
+    RunRequest { satellite, settings, dir, dir_name, images: true, checkpoint }
 }
 
 fn read_json(path: &Path) -> Value {
@@ -232,6 +233,24 @@ fn an_interrupted_and_resumed_run_leaves_the_same_files() {
         let timed = ["summary.json", "report.md"].iter().any(|timed| name == Path::new(timed));
         assert!(timed || bytes == expected[&name], "{} differs", name.display());
     }
+}
+
+#[test]
+fn a_run_without_images_leaves_everything_else_and_says_so() {
+    let root = tempfile::tempdir().expect("a directory");
+    let dir = root.path().join("run");
+    let (satellite, settings) = (satellite(BOM), settings(1));
+    let mut watcher = Watcher::new(&dir);
+    let wanted = RunRequest { images: false, ..request(&satellite, &settings, &dir, None) };
+    run(&wanted, &mut watcher).expect("a result");
+    assert_eq!(watcher.told, ["started", "iteration 1"]);
+    let names: Vec<String> = content(&dir).keys().map(|name| name.to_string_lossy().into_owned()).collect();
+    assert_eq!(
+        names,
+        ["design_state_iter_01.json", "evolution_trace.csv", "llm_interactions", "report.md", "summary.json"]
+    );
+    let report = std::fs::read_to_string(dir.join("report.md")).expect("a report");
+    assert!(report.contains("asks for no images") && !report.contains("visualizations"), "{report}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Exit {
         settings: &settings,
         dir: &dir,
         dir_name: &dir_name,
+        images: config.logging.save_visualizations,
         checkpoint: None,
     };
     let outcome = experiment::run(&request, &mut watcher);

@@ -103,7 +103,8 @@ pub(crate) fn read(
         }
     };
     let settings = SearchWishes { max_iterations, convergence_threshold, seed }.settings(&system);
-    Ok(Order { spec: Spec { satellite, settings, warnings }, config })
+    let images = system.logging.save_visualizations;
+    Ok(Order { spec: Spec { satellite, settings, images, warnings }, config })
 }
 
 /// A BOM with what the default configuration makes of it: further warnings, or

@@ -28,8 +28,15 @@ pub(crate) struct Spec {
     pub(crate) satellite: Satellite,
     /// The search.
     pub(crate) settings: Settings,
+    /// Whether images are drawn; tasks stored by an older version have them.
+    #[serde(default = "wanted")]
+    pub(crate) images: bool,
     /// What the input's reader would like the user to look at.
     pub(crate) warnings: Vec<Problem>,
+}
+
+fn wanted() -> bool {
+    true
 }
 
 /// Runs tasks whose results go under `data_dir`.
@@ -69,6 +76,7 @@ fn run(context: &JobContext, data_dir: &Path) -> Result<JobSuccess, JobFailure> 
         settings: &spec.settings,
         dir: &dir,
         dir_name: &dir_name,
+        images: spec.images,
         checkpoint: context.checkpoint.as_deref(),
     };
     let mut reporter = Reporter::new(context, &spec);
@@ -82,6 +90,7 @@ fn run(context: &JobContext, data_dir: &Path) -> Result<JobSuccess, JobFailure> 
                 "seed": summary.seed,
                 "score": summary.metrics.get("score"),
                 "stop_reason": summary.stop_reason,
+                "images": spec.images,
             }),
             message: "Optimization completed successfully".to_owned(),
         }),
@@ -269,6 +278,7 @@ mod tests {
         let spec = Spec {
             satellite: satellite(),
             settings: Settings { max_iterations: 10, convergence_threshold: 0.0, seed: 0 },
+            images: true,
             warnings: Vec::new(),
         };
         let mut reporter = Reporter::new(&context, &spec);
@@ -311,7 +321,7 @@ mod tests {
         let cases = [(cold, 2, "experiment.physics_failed"), (satellite(), 0, "experiment.layout_failed")];
         for (satellite, max_iterations, code) in cases {
             let settings = Settings { max_iterations, convergence_threshold: 0.0, seed: 0 };
-            let spec = Spec { satellite, settings, warnings: Vec::new() };
+            let spec = Spec { satellite, settings, images: true, warnings: Vec::new() };
             let spec = serde_json::to_value(spec).expect("a spec");
             let mut live = engine.watch();
             let task = engine.submit(json!({}), spec).await.expect("submitted");

@@ -223,6 +223,7 @@ export const en: Record<Key, string> = {
   'images.thermal_heatmap': 'Temperature field',
   'images.thermal_heatmap.alt': 'Temperatures of components and panels',
   'images.download': 'Download {name}',
+  'images.none': 'The configuration asks for no images.',
   'images.error': 'The image did not load.',
   'images.retry': 'Load again',
   'downloads.title': 'Downloads',

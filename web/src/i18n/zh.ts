@@ -219,6 +219,7 @@ export const zh = {
   'images.thermal_heatmap': '温度分布',
   'images.thermal_heatmap.alt': '组件与安装板的温度分布图',
   'images.download': '下载 {name}',
+  'images.none': '按配置，本次不生成图像。',
   'images.error': '图像没有载入。',
   'images.retry': '重新载入',
   'downloads.title': '下载',

@@ -21,11 +21,15 @@ export function Images({ run, task }: { run: RunModel; task: Task }) {
       <div class="card-head">
         <h2 id="images-title">{t('images.title')}</h2>
       </div>
-      <div class="images">
-        {IMAGES.map((name) => (
-          <Figure key={name} taskId={run.taskId} name={name} />
-        ))}
-      </div>
+      {task.result?.images === false ? (
+        <p class="empty">{t('images.none')}</p>
+      ) : (
+        <div class="images">
+          {IMAGES.map((name) => (
+            <Figure key={name} taskId={run.taskId} name={name} />
+          ))}
+        </div>
+      )}
       <div class="downloads">
         <h3>{t('downloads.title')}</h3>
         {files.map(([name, label]) => (

@@ -352,16 +352,6 @@ fn logging(
     }
     if let Some(wanted) = section.boolean("save_visualizations", problems) {
         logging.save_visualizations = wanted;
-        if !wanted {
-            unused(
-                section,
-                "save_visualizations",
-                "the images belong to every result",
-                "图像是结果的组成部分",
-                Some(config),
-                problems,
-            );
-        }
     }
     unused(
         section,

@@ -268,7 +268,15 @@ fn every_key_is_documented() {
 }
 
 #[test]
-fn images_cannot_be_switched_off_and_that_is_said() {
-    let checked = parse("logging: {save_visualizations: false}").expect("valid");
-    assert_eq!(with_code(&checked.warnings, "config.no_effect").pointer, "/logging/save_visualizations");
+fn images_can_be_switched_off() {
+    for (text, wanted) in
+        [("{save_visualizations: false}", false), ("{save_visualizations: true}", true), ("{}", true)]
+    {
+        let checked = parse(&format!("logging: {text}")).expect("valid");
+        assert_eq!(
+            (checked.value.logging.save_visualizations, checked.warnings.len()),
+            (wanted, 0),
+            "{text}"
+        );
+    }
 }

@@ -225,6 +225,23 @@ async fn a_configuration_with_components_needs_no_bom() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_can_do_without_images() {
+    let server = Server::start().await;
+    std::fs::write(server.dir.path().join("plain.yaml"), "logging: {save_visualizations: false}\n")
+        .expect("written");
+    let mut body = small_task(1);
+    body["config_path"] = json!("plain.yaml");
+    let id = server.create(&body).await;
+    let task = server.finished(&id).await;
+    assert_eq!((&task["status"], &task["result"]["images"]), (&json!("completed"), &json!(false)), "{task}");
+    let events = server.get(&format!("/api/tasks/{id}/events")).await.json()["events"].to_string();
+    assert!(!events.contains("visualizations"), "{events}");
+    let image = server.get(&format!("/api/tasks/{id}/visualizations/thermal_heatmap.png")).await;
+    assert_eq!(image.refused(404), "visualization_not_found");
+    assert_eq!(server.get(&format!("/api/tasks/{id}/files/report.md")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_without_effect_are_told_to_those_whose_file_has_them() {
     let server = Server::start().await;
     assert!(server.post("/api/tasks", &small_task(1)).await.json()["warnings"].is_null());

@@ -84,6 +84,7 @@ async fn a_finished_task_gives_its_files() {
     assert!(result["feasible"].is_boolean() && result["score"].is_number() && result["seed"] == 0);
     let dir = result["experiment_dir"].as_str().expect("a directory");
     assert!(server.dir.path().join(dir).is_dir());
+    assert_eq!(result["images"], true);
 
     let answer = server.get(&format!("/api/tasks/{id}/result")).await.json();
     assert_eq!((&answer["task_id"], &answer["experiment_dir"]), (&json!(id), &json!(dir)));
