@@ -15,6 +15,8 @@ mod report;
 mod serve;
 /// The configuration that `bom check` and `optimize` use.
 mod system;
+/// `msgalaxy token`
+mod token;
 /// `msgalaxy watch`
 mod watch;
 
@@ -42,6 +44,9 @@ enum Command {
     /// Checks a BOM, or writes a sample of one
     #[command(subcommand)]
     Bom(bom::Command),
+    /// Makes, lists and ends the keys with which programs say who they are
+    #[command(subcommand)]
+    Token(token::Command),
     /// Writes the completion script of a shell to standard output
     Completions {
         /// The shell
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         Command::Watch(options) => watch::run(&options),
         Command::Optimize(options) => optimize::run(&options),
         Command::Bom(command) => bom::run(&command),
+        Command::Token(command) => token::run(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "msgalaxy", &mut script);

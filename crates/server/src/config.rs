@@ -3,6 +3,8 @@
 //! The file given by `--config` is TOML; every key is optional, an unknown one
 //! is an error that names the nearest known key.
 
+/// Who may come in.
+mod auth;
 /// Which events are kept.
 mod events;
 
@@ -14,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::accept::Patience;
 
+pub use auth::{Jwt, JwtAlgorithm};
 pub use events::Events;
 
 /// How a server works.

@@ -34,6 +34,8 @@ mod request;
 mod problem;
 /// Who may call.
 mod guard;
+/// Who calls, and what they may.
+pub mod auth;
 
 /// Who hears what of which task, whatever the door.
 pub mod live;

@@ -20,7 +20,7 @@ use crate::socket;
 use crate::state::AppState;
 
 /// The store in the data directory.
-const STORE: &str = "msgalaxy.db";
+pub(crate) const STORE: &str = "msgalaxy.db";
 /// A worker that does not renew its lease for this long has lost it.
 const LEASE: Duration = Duration::from_secs(15);
 /// Runs without a new checkpoint after which a task fails.
