@@ -5,6 +5,8 @@
 //! A server pays it once for each message and window, however many clients get
 //! the message.
 
+#![allow(clippy::print_stdout, reason = "the figures are what the program is for")]
+
 use std::time::{Duration, Instant};
 
 use realtime::websocket::deflate::{Window, compress};
