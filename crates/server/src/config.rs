@@ -7,6 +7,10 @@
 mod auth;
 /// Which events are kept.
 mod events;
+/// Who may read the metrics.
+mod metrics;
+/// Addresses.
+mod network;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -18,6 +22,8 @@ use crate::accept::Patience;
 
 pub use auth::{Jwt, JwtAlgorithm};
 pub use events::Events;
+pub use metrics::Metrics;
+pub use network::Network;
 
 /// How a server works.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,6 +51,8 @@ pub struct Settings {
     pub cors: Cors,
     /// Which events of tasks are kept.
     pub events: Events,
+    /// Who may read the metrics.
+    pub metrics: Metrics,
     /// What may grow, and how far.
     pub limits: Limits,
 }
@@ -116,6 +124,7 @@ impl Default for Settings {
             insecure_no_auth: false,
             cors: Cors::default(),
             events: Events::default(),
+            metrics: Metrics::default(),
             limits: Limits::default(),
         }
     }
@@ -222,6 +231,7 @@ const KEYS: &[&str] = &[
     "insecure_no_auth",
     "cors",
     "events",
+    "metrics",
     "limits",
 ];
 const CORS_KEYS: &[&str] = &["origins"];
@@ -253,7 +263,12 @@ impl Settings {
         let value = |source| Error::Value { path: path.to_owned(), source: Box::new(source) };
         let table: toml::Table = text.parse().map_err(value)?;
         check_keys(&table, "", KEYS, path)?;
-        for (name, keys) in [("cors", CORS_KEYS), ("events", events::KEYS), ("limits", LIMIT_KEYS)] {
+        for (name, keys) in [
+            ("cors", CORS_KEYS),
+            ("events", events::KEYS),
+            ("metrics", metrics::KEYS),
+            ("limits", LIMIT_KEYS),
+        ] {
             if let Some(toml::Value::Table(inner)) = table.get(name) {
                 check_keys(inner, name, keys, path)?;
             }

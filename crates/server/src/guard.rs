@@ -73,7 +73,7 @@ impl Guard {
     fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<ApiError> {
         let forbidden = |rule, error: String| Some(ApiError::forbidden(rule, error));
         if self.loopback && !self.insecure_no_auth {
-            if let Some(name) = FORWARDING.iter().find(|name| headers.contains_key(**name)) {
+            if let Some(name) = forwarding_header(headers) {
                 return forbidden(
                     Forbidden::Forwarded,
                     format!(
@@ -106,6 +106,15 @@ impl Guard {
         }
         None
     }
+}
+
+/// Whether a proxy has passed the request on.
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+    forwarding_header(headers).is_some()
+}
+
+fn forwarding_header(headers: &HeaderMap) -> Option<&'static str> {
+    FORWARDING.into_iter().find(|name| headers.contains_key(*name))
 }
 
 /// Turns away what may not come in, and adds the headers that every answer has.

@@ -34,6 +34,8 @@ mod request;
 mod problem;
 /// Who may call.
 mod guard;
+/// What a server tells about itself.
+mod metrics;
 /// Who calls, and what they may.
 pub mod auth;
 

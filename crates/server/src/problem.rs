@@ -34,6 +34,17 @@ pub(crate) enum Forbidden {
     Host,
     /// It is the page of a stranger.
     Origin,
+    /// It is no reader of metrics.
+    Metrics,
+}
+
+/// Why nobody should be sent to this server now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotReady {
+    /// It was told to end.
+    Draining,
+    /// Its store does not answer.
+    Store,
 }
 
 #[derive(Serialize)]
@@ -60,6 +71,7 @@ impl ApiError {
             Forbidden::Forwarded => "forwarded_not_allowed",
             Forbidden::Host => "host_not_allowed",
             Forbidden::Origin => "origin_not_allowed",
+            Forbidden::Metrics => "metrics_not_allowed",
         };
         ApiError::new(StatusCode::FORBIDDEN, code, error)
     }
@@ -140,6 +152,22 @@ impl ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", error)
     }
 
+    /// 503 with all that keeps the server from working.
+    pub(crate) fn not_ready(reasons: &[NotReady]) -> Self {
+        let problems: Vec<Problem> = reasons
+            .iter()
+            .map(|reason| match reason {
+                NotReady::Draining => {
+                    Problem::error("draining", "服务器正在停止", "the server was told to end")
+                }
+                NotReady::Store => Problem::error("store", "存储没有响应", "the store does not answer"),
+            })
+            .collect();
+        let sentences: Vec<&str> = problems.iter().map(|problem| problem.message_en.as_str()).collect();
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", sentences.join("; "))
+            .with_problems(problems)
+    }
+
     /// 507 with the number of files that are kept at most, and where.
     pub(crate) fn uploads_full(limit: usize, directory: &str) -> Self {
         let error = format!("{limit} BOM files are kept already; remove some from the directory {directory}");
@@ -158,7 +186,7 @@ impl ApiError {
         self
     }
 
-    #[cfg(test)]
+    /// What clients branch on.
     pub(crate) fn code(&self) -> &str {
         &self.code
     }
@@ -228,7 +256,8 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
-fn refusal(response: &Response, path: &str) -> Option<ApiError> {
+/// What an answer refuses, if it does.
+pub(crate) fn refusal(response: &Response, path: &str) -> Option<ApiError> {
     if let Some(error) = response.extensions().get::<ApiError>() {
         return Some(error.clone());
     }

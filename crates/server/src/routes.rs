@@ -11,6 +11,8 @@ pub(crate) mod events;
 pub(crate) mod experiments;
 /// `/api/health`
 pub(crate) mod health;
+/// `/livez`, `/readyz`, `/metrics`
+pub(crate) mod monitor;
 /// `/`
 pub(crate) mod page;
 /// `/api/tasks`
@@ -25,6 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::guard::{self, Guard};
+use crate::metrics;
 use crate::problem::{self, ApiError};
 use crate::state::AppState;
 use crate::stream;
@@ -55,6 +58,9 @@ pub(crate) fn api() -> Router<AppState> {
 pub(crate) fn router(state: AppState, door: Server) -> Router {
     let guard = Guard::new(state.settings());
     api()
+        .route("/livez", get(monitor::live))
+        .route("/readyz", get(monitor::ready))
+        .route("/metrics", get(monitor::metrics))
         .route("/docs", get(docs::page))
         .route("/docs/style.css", get(docs::style))
         .fallback(page::asset)
@@ -66,6 +72,7 @@ pub(crate) fn router(state: AppState, door: Server) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(guard.clone(), guard::check))
         .layer(guard::cors(guard))
+        .layer(from_fn_with_state(state.metrics().clone(), metrics::count))
         .layer(from_fn(problem::finish))
         .with_state(state)
 }

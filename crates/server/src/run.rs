@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use tasks::{Engine, EngineSettings};
+use tasks::{Engine, EngineSettings, Surroundings};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept;
 use crate::config::Settings;
 use crate::jobs;
+use crate::metrics::{Metrics, TaskHooks};
 use crate::paths::Paths;
 use crate::routes;
 use crate::socket;
@@ -81,11 +83,14 @@ pub async fn run(
         retention: settings.events.retention(),
         ..EngineSettings::sqlite(&paths.data_dir().join(STORE))
     };
-    let engine = Engine::open(engine_settings, job).await?;
+    let metrics = Metrics::new();
+    let hooks = Arc::new(TaskHooks(metrics.clone()));
+    let surroundings = Surroundings { hooks, ..Surroundings::default() };
+    let engine = Engine::open_with(engine_settings, surroundings, job).await?;
 
     let address = settings.listen;
     let draining = CancellationToken::new();
-    let state = AppState::new(engine.clone(), settings, paths, draining.clone());
+    let state = AppState::new(engine.clone(), metrics, settings, paths, draining.clone());
     let stop_accepting = CancellationToken::new();
     let door = socket::door(state.hub().clone(), &state.settings().limits, state.connections().clone());
     let router = routes::router(state.clone(), door.clone());
@@ -99,6 +104,7 @@ pub async fn run(
         () = &mut serve => {}
         () = shutdown => {
             tracing::info!("shutting down");
+            state.end();
             let (for_tasks, for_clients) = shares(state.settings().limits.shutdown());
             // Clients still hear what the last reports of the jobs bring.
             tokio::select! {

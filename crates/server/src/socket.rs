@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Limits;
 use crate::live::{Answer, Hub, Item, NAMESPACE, Reader, Refusal, Room};
+use crate::metrics::{self, SocketHooks};
 use crate::pace;
 use crate::place::Place;
 
@@ -26,6 +27,8 @@ const ROOT: &str = "/";
 
 /// A connection beyond the limit hears so when it speaks, else after this time.
 const REFUSAL_WAIT: Duration = Duration::from_secs(1);
+/// The code that they are told.
+const TOO_MANY: &str = "too_many_connections";
 /// Connections beyond the limit that wait for such an answer; more get status
 /// 503.
 const REFUSED: usize = 1000;
@@ -42,6 +45,13 @@ struct Door {
     connections: watch::Sender<usize>,
 }
 
+impl Door {
+    /// Counts a refusal.
+    fn refused(&self, code: &str) {
+        self.hub.metrics().requests().refused(metrics::Door::SocketIo, code);
+    }
+}
+
 /// Builds the service that answers `/socket.io/`. It counts its connections
 /// among `connections`.
 pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>) -> Server {
@@ -55,8 +65,9 @@ pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>)
         ..realtime::Config::default()
     };
     let config = Arc::new(socketio::Config::default());
+    let hooks = SocketHooks(hub.metrics().clone());
     let door = Arc::new(Door { hub, limits: limits.clone(), connections });
-    Server::new(engine, move |socket| {
+    Server::with_hooks(engine, hooks, move |socket| {
         let door = door.clone();
         socketio::serve(socket, config.clone(), |connection| converse(connection, door))
     })
@@ -75,6 +86,7 @@ impl From<realtime::engine::Closed> for Gone {
 async fn converse(mut connection: Connection, door: Arc<Door>) {
     drop(connection.take_request());
     let Some(_place) = Place::take(&door.connections, door.limits.connections) else {
+        door.refused(TOO_MANY);
         Box::pin(refuse(connection)).await;
         return;
     };
@@ -98,7 +110,7 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
 
 /// Ends a connection beyond the limit, with the reason to those who read.
 async fn refuse(mut connection: Connection) {
-    let refusal = socketio::Refusal::with_code("Too many connections", "too_many_connections");
+    let refusal = socketio::Refusal::with_code("Too many connections", TOO_MANY);
     let waited = sleep_until(Instant::now() + REFUSAL_WAIT);
     tokio::select! {
         incoming = connection.next() => match incoming {
@@ -141,6 +153,7 @@ impl Session {
     async fn farewell(&self, connection: &Connection) {
         let Some(reason) = connection.close_reason() else { return };
         let Some(refusal) = pace::refusal(reason, &self.door.limits) else { return };
+        self.door.refused(refusal.code);
         // Who cannot be told is gone already.
         let _ = match &self.tasks {
             Some((socket, _)) => emit(socket, "error", &refusal.body()).await,
@@ -153,7 +166,11 @@ impl Session {
 
     async fn handle(&mut self, connection: &Connection, incoming: Incoming) -> Result<(), Gone> {
         match incoming {
-            Incoming::Connect(connect) => self.connect(connect).await,
+            Incoming::Connect(connect) => {
+                let parser = connection.parser().as_str();
+                self.door.hub.metrics().connections().joined(connection.id(), parser);
+                self.connect(connect).await
+            }
             Incoming::Disconnect(socket) => {
                 if socket.namespace() == NAMESPACE {
                     self.tasks = None;
@@ -161,7 +178,12 @@ impl Session {
                 Ok(())
             }
             Incoming::Event(event) => self.event(event).await,
-            Incoming::Malformed(malformed) => answer_malformed(connection, malformed).await,
+            Incoming::Malformed(malformed) => {
+                if !matches!(malformed.reason, Reason::JoinedBefore) {
+                    self.door.refused("malformed_packet");
+                }
+                answer_malformed(connection, malformed).await
+            }
         }
     }
 
@@ -174,7 +196,10 @@ impl Session {
                 self.tasks = Some((socket, Reader::new(&self.door.hub, limit)));
             }
             ROOT => drop(connect.accept().await?),
-            _ => connect.refuse(&socketio::Refusal::new("Invalid namespace")).await?,
+            _ => {
+                self.door.refused("invalid_namespace");
+                connect.refuse(&socketio::Refusal::new("Invalid namespace")).await?;
+            }
         }
         Ok(())
     }
@@ -196,6 +221,7 @@ impl Session {
                 Err(Refusal::new("unknown_event", "events are understood in the namespace /tasks only", None))
             }
         };
+        let answer = answer.inspect_err(|refusal| self.door.refused(refusal.code));
         let Answer { event, body, updates } = answer.unwrap_or_else(Answer::from);
         self::answer(&socket, ack, event, &body).await?;
         for update in &updates {

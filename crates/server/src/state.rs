@@ -1,6 +1,7 @@
 //! What every request handler may use.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tasks::Engine;
 use tokio::sync::watch;
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::live::Hub;
+use crate::metrics::Metrics;
 use crate::paths::Paths;
 
 /// Shared by all handlers; cheap to clone.
@@ -19,18 +21,26 @@ struct Inner {
     hub: Hub,
     settings: Settings,
     paths: Paths,
+    ending: AtomicBool,
     draining: CancellationToken,
     connections: watch::Sender<usize>,
 }
 
 impl AppState {
     /// Also begins to bring what the engine's log announces to the hub.
-    pub(crate) fn new(engine: Engine, settings: Settings, paths: Paths, draining: CancellationToken) -> Self {
-        let hub =
-            Hub::new(Arc::new(engine.clone()), settings.events.ring_limits(), settings.legacy_broadcast);
+    pub(crate) fn new(
+        engine: Engine,
+        metrics: Metrics,
+        settings: Settings,
+        paths: Paths,
+        draining: CancellationToken,
+    ) -> Self {
+        let (log, limits) = (Arc::new(engine.clone()), settings.events.ring_limits());
+        let hub = Hub::with_metrics(log, limits, settings.legacy_broadcast, metrics);
         tokio::spawn(hub.pump(engine.watch()));
         let connections = watch::Sender::new(0);
-        AppState(Arc::new(Inner { engine, hub, settings, paths, draining, connections }))
+        let ending = AtomicBool::new(false);
+        AppState(Arc::new(Inner { engine, hub, settings, paths, ending, draining, connections }))
     }
 
     /// The task engine.
@@ -51,6 +61,21 @@ impl AppState {
     /// Where files are.
     pub(crate) fn paths(&self) -> &Paths {
         &self.0.paths
+    }
+
+    /// What the server tells about itself.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.0.hub.metrics()
+    }
+
+    /// Notes that the server was told to end.
+    pub(crate) fn end(&self) {
+        self.0.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server was told to end: nobody should come any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.0.ending.load(Ordering::Relaxed)
     }
 
     /// Cancelled when connections are to end.

@@ -23,6 +23,8 @@ pub(crate) struct Cursor {
     coalesced_from: Option<u64>,
     /// Head when the subscription began: up to here the ring may know nothing.
     known_head: u64,
+    /// Up to here events are replayed: they were in the log before.
+    pub(super) replayed_to: u64,
     /// Whether the connection has it in its queue.
     pub(super) queued: bool,
     /// Status changes to come here that who follows all tasks was not told, for
@@ -48,6 +50,7 @@ pub(crate) enum Next {
 
 impl Cursor {
     pub(crate) fn new(following: Following, wishes: Wishes, at: u64, known_head: u64) -> Cursor {
+        following.follower().stands_at(at, known_head);
         Cursor {
             following,
             wishes,
@@ -56,6 +59,7 @@ impl Cursor {
             delivered: at,
             coalesced_from: None,
             known_head,
+            replayed_to: known_head,
             queued: false,
             passed: Vec::new(),
             unasked_from_start: false,
@@ -135,6 +139,12 @@ impl Cursor {
     /// Delivers the updates that follow the cursor without a gap, as far as
     /// they are wanted and there is room. Whether the task has ended with them.
     pub(crate) fn accept(&mut self, updates: Vec<Arc<Update>>, batch: &mut Batch) -> bool {
+        let ended = self.accept_each(updates, batch);
+        self.note_place();
+        ended
+    }
+
+    fn accept_each(&mut self, updates: Vec<Arc<Update>>, batch: &mut Batch) -> bool {
         let newest_progress = self.newest_progress(&updates);
         for update in updates {
             if update.seq() != self.at + 1 || batch.is_full() {
@@ -146,6 +156,7 @@ impl Cursor {
             let superseded = update.kind() == EventKind::Progress && newest_progress > update.seq();
             if superseded && !unwanted {
                 self.coalesced_from.get_or_insert(update.seq());
+                batch.tally.coalesced();
             } else if !unwanted {
                 let mut variant = Variant::default();
                 if self.wishes.skips_events() {
@@ -155,7 +166,8 @@ impl Cursor {
                     variant.coalesced_from = self.coalesced_from.take();
                 }
                 self.delivered = update.seq();
-                batch.push(Delivery { update, variant, layout: self.wishes.layout });
+                let is_replayed = update.seq() <= self.replayed_to;
+                batch.push(Delivery { update, variant, layout: self.wishes.layout }, is_replayed);
             }
             if ended {
                 return true;
@@ -170,11 +182,18 @@ impl Cursor {
         self.delivered = head;
         self.coalesced_from = None;
         self.known_head = head;
+        self.replayed_to = head;
+        self.note_place();
     }
 
     /// The log holds less than it was said to; there is nothing to wait for.
     pub(crate) fn at_end_of_log(&mut self) {
         self.known_head = self.at;
+        self.note_place();
+    }
+
+    fn note_place(&self) {
+        self.following.follower().stands_at(self.at, self.known_head);
     }
 
     /// Seq of the newest `progress`, when older ones need not be sent.

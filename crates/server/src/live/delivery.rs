@@ -7,6 +7,7 @@ use realtime::socketio::{EncodeError, Event};
 use serde_json::Value;
 
 use super::update::{Update, Variant};
+use crate::metrics::Tally;
 
 /// How much a door can take at once.
 #[derive(Debug, Clone, Copy)]
@@ -56,11 +57,13 @@ pub(crate) struct Batch {
     items: Vec<Item>,
     room: Room,
     bytes: usize,
+    /// What of it is counted.
+    pub(crate) tally: Tally,
 }
 
 impl Batch {
     pub(crate) fn new(room: Room) -> Batch {
-        Batch { items: Vec::new(), room, bytes: 0 }
+        Batch { items: Vec::new(), room, bytes: 0, tally: Tally::default() }
     }
 
     /// How many more updates may come.
@@ -76,7 +79,15 @@ impl Batch {
         self.items.is_empty()
     }
 
-    pub(crate) fn push(&mut self, delivery: Delivery) {
+    /// Takes an event; `is_replayed` when it was in the log before it was
+    /// subscribed to.
+    pub(crate) fn push(&mut self, delivery: Delivery, is_replayed: bool) {
+        let kind = delivery.update.kind();
+        if is_replayed {
+            self.tally.replayed(kind);
+        } else {
+            self.tally.live(kind, delivery.update.time_ms());
+        }
         self.bytes += delivery.update.json_bytes();
         if delivery.layout {
             self.bytes += delivery.update.layout_bytes();

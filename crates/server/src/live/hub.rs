@@ -23,6 +23,7 @@ use super::signal::Signal;
 use super::topic::Topic;
 use super::topics::{Following, Topics};
 use super::update::Update;
+use crate::metrics::Metrics;
 
 /// What the rings may hold.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,7 @@ pub struct Hub(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     log: Arc<dyn TaskLog>,
     limits: RingLimits,
+    metrics: Metrics,
     topics: Mutex<Topics>,
     /// How far those who follow all tasks were told of each.
     ledger: Mutex<Ledger>,
@@ -70,6 +72,19 @@ pub(super) struct Inner {
     pub(super) holes: Arc<Notify>,
 }
 
+/// Who follows at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    /// Subscriptions to a task.
+    pub(crate) followers: usize,
+    /// Those of them that were not handed the newest event.
+    pub(crate) lagging: usize,
+    /// Events by which the slowest of them is behind.
+    pub(crate) largest_lag: u64,
+    /// Subscriptions to the status changes of all tasks.
+    pub(crate) followers_of_all: usize,
+}
+
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub").field("limits", &self.0.limits).finish_non_exhaustive()
@@ -80,10 +95,21 @@ impl Hub {
     /// A hub that nothing feeds yet. `everything` is for followers of every
     /// event of every task.
     pub fn new(log: Arc<dyn TaskLog>, limits: RingLimits, everything: bool) -> Hub {
+        Hub::with_metrics(log, limits, everything, Metrics::new())
+    }
+
+    /// The same, counting among these metrics.
+    pub(crate) fn with_metrics(
+        log: Arc<dyn TaskLog>,
+        limits: RingLimits,
+        everything: bool,
+        metrics: Metrics,
+    ) -> Hub {
         let mixed = |updates| Arc::new(Topic::new(Mixed::new(updates, limits.total_bytes)));
         Hub(Arc::new(Inner {
             log,
             limits,
+            metrics,
             topics: Mutex::default(),
             ledger: Mutex::default(),
             statuses: mixed(STATUSES),
@@ -113,22 +139,23 @@ impl Hub {
     async fn take_feed(hub: Weak<Inner>, mut feed: Receiver<Arc<Event>>) {
         let mut burst = Vec::new();
         loop {
-            let mut skipped = false;
+            let mut skipped = None;
             match feed.recv().await {
                 Ok(event) => burst.push(event),
-                Err(RecvError::Lagged(_)) => skipped = true,
+                Err(RecvError::Lagged(events)) => skipped = Some(events),
                 Err(RecvError::Closed) => return,
             }
-            while burst.len() < BURST && !skipped {
+            while burst.len() < BURST && skipped.is_none() {
                 match feed.try_recv() {
                     Ok(event) => burst.push(event),
-                    Err(TryRecvError::Lagged(_)) => skipped = true,
+                    Err(TryRecvError::Lagged(events)) => skipped = Some(events),
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
             }
             let Some(hub) = hub.upgrade().map(Hub) else { return };
             hub.publish(burst.drain(..));
-            if skipped {
+            if let Some(events) = skipped {
+                hub.metrics().live().skipped.inc_by(events);
                 hub.skipped();
             }
         }
@@ -228,6 +255,27 @@ impl Hub {
     /// The log behind the rings.
     pub(crate) fn log(&self) -> &dyn TaskLog {
         &*self.0.log
+    }
+
+    /// What is told of all this.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Who follows, and how far behind.
+    pub(crate) fn census(&self) -> Census {
+        let topics = self.topics().all();
+        let mut census = Census { followers_of_all: self.0.statuses.followers_len(), ..Census::default() };
+        for topic in topics {
+            let head = topic.ring().head();
+            topic.for_each_follower(|follower| {
+                let lag = follower.lag(head);
+                census.followers += 1;
+                census.lagging += usize::from(lag > 0);
+                census.largest_lag = census.largest_lag.max(lag);
+            });
+        }
+        census
     }
 
     /// Begins to follow a task.

@@ -132,6 +132,7 @@ impl Reader {
             self.leave_statuses_to(&mut cursor);
             self.insert(slot, cursor);
         }
+        self.hub.metrics().live().subscribed(mode);
         let body = subscribed(&task_id, &self.hub, mode, at, head);
         let updates = match &start.snapshot {
             Some(task) => snapshot(task, wishes.skips_events()).to_vec(),
@@ -192,6 +193,7 @@ impl Reader {
                     }
                 }
             }
+            self.hub.metrics().live().handed_over(&batch.tally);
             if !batch.is_empty() {
                 return batch.into_items();
             }

@@ -134,6 +134,7 @@ impl Hub {
             return Ok(());
         }
         // More than a ring holds is for the followers to read.
+        self.metrics().live().gaps_of_tasks.inc();
         let mut after = known.max(seq.saturating_sub(self.limits().updates as u64));
         loop {
             let page = match self.log().page(task_id, after, PAGE, true).await {
@@ -162,6 +163,7 @@ impl Hub {
     }
 
     async fn tell_from_log(&self, task_id: &Arc<str>) -> Result<(), Error> {
+        self.metrics().live().gaps_of_all.inc();
         loop {
             let after = self.ledger().told(task_id);
             match self.log().page(task_id, after, PAGE, false).await {

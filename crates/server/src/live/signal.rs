@@ -2,7 +2,7 @@
 //!
 //! However much is published, a connection is woken once until it has looked.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -25,6 +25,10 @@ pub(crate) struct Follower {
     told: AtomicBool,
     /// Place in the topic's list, for removal.
     pub(super) index: AtomicUsize,
+    /// How far it got, for monitoring.
+    at: AtomicU64,
+    /// How far the log is known to go, also where the ring knows nothing.
+    known_head: AtomicU64,
 }
 
 impl Signal {
@@ -48,7 +52,14 @@ impl Signal {
 
 impl Follower {
     pub(crate) fn new(signal: Arc<Signal>, slot: u32) -> Follower {
-        Follower { signal, slot, told: AtomicBool::new(false), index: AtomicUsize::new(usize::MAX) }
+        Follower {
+            signal,
+            slot,
+            told: AtomicBool::new(false),
+            index: AtomicUsize::new(usize::MAX),
+            at: AtomicU64::new(0),
+            known_head: AtomicU64::new(0),
+        }
     }
 
     /// Wakes the connection unless it knows. Relaxed is enough: publisher and
@@ -60,6 +71,18 @@ impl Follower {
         }
         self.signal.news.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
         self.signal.waker.wake();
+    }
+
+    /// Notes how far the subscription got, and how far the log goes at least.
+    pub(crate) fn stands_at(&self, at: u64, known_head: u64) {
+        self.at.store(at, Ordering::Relaxed);
+        self.known_head.store(known_head, Ordering::Relaxed);
+    }
+
+    /// Events up to `head` that it was not handed.
+    pub(crate) fn lag(&self, head: u64) -> u64 {
+        let head = head.max(self.known_head.load(Ordering::Relaxed));
+        head.saturating_sub(self.at.load(Ordering::Relaxed))
     }
 
     /// To be called before the connection looks into the ring.

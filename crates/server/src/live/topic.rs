@@ -31,6 +31,16 @@ impl<R> Topic<R> {
         }
     }
 
+    /// How many follow.
+    pub(crate) fn followers_len(&self) -> usize {
+        self.followers().len()
+    }
+
+    /// Looks at all who follow.
+    pub(crate) fn for_each_follower(&self, look: impl FnMut(&Follower)) {
+        self.followers().iter().map(|follower| &**follower).for_each(look);
+    }
+
     /// Whether nobody follows.
     pub(crate) fn is_lonely(&self) -> bool {
         self.followers().is_empty()

@@ -50,6 +50,11 @@ impl Topics {
         self.by_task.get(task_id).map(|entry| &entry.topic)
     }
 
+    /// The topics of all tasks.
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.by_task.values().map(|entry| entry.topic.clone()).collect()
+    }
+
     /// Tasks that somebody follows and that may go on.
     pub(super) fn followed(&self) -> Vec<Arc<str>> {
         let has_ended =

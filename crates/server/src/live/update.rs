@@ -19,6 +19,7 @@ pub(crate) const NAMESPACE: &str = "/tasks";
 #[derive(Debug)]
 pub struct Update {
     event: Arc<Event>,
+    time_ms: Option<i64>,
     /// The `task_update` of the contract.
     json: Bytes,
     /// Where the object `data` ends in it, behind its brace.
@@ -51,6 +52,7 @@ impl Update {
     /// Encodes an event.
     pub fn new(event: Arc<Event>) -> Arc<Update> {
         let Event { task_id, event_type, data, timestamp, seq, v, detail: _ } = &*event;
+        let time_ms = timestamp.parse().ok().map(jiff::Timestamp::as_millisecond);
         let (task_id, timestamp) = (Quoted(task_id), Quoted(timestamp));
         let mut json = String::with_capacity(512);
         // Writing into a text cannot fail.
@@ -61,6 +63,7 @@ impl Update {
         let detail_bytes = event.detail.as_deref().map_or(0, EventDetail::size);
         Arc::new(Update {
             event,
+            time_ms,
             json: json.into(),
             data_end,
             detail_bytes,
@@ -89,6 +92,11 @@ impl Update {
     /// What it is about.
     pub fn kind(&self) -> EventKind {
         self.event.event_type
+    }
+
+    /// When it happened, ms since 1970.
+    pub(crate) fn time_ms(&self) -> Option<i64> {
+        self.time_ms
     }
 
     /// Length of the plain `task_update` as JSON.

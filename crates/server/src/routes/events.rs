@@ -24,6 +24,7 @@ use tasks::EventKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::{Answer, EVERY_TASK, Item, Reader, Refusal, Room};
+use crate::metrics::Guest;
 use crate::place::Place;
 use crate::problem::ApiError;
 use crate::request::{query_number, shown};
@@ -104,6 +105,7 @@ async fn follow(
         is_of_one_task: id != EVERY_TASK,
         heartbeat: state.settings().events.sse_heartbeat(),
         draining: state.draining().clone(),
+        guest: Guest::enter(state.metrics(), "sse", None),
         _place: place,
     };
     let pieces = stream::unfold(follower, |mut follower| async move {
@@ -128,6 +130,7 @@ struct Follower {
     is_of_one_task: bool,
     heartbeat: Duration,
     draining: CancellationToken,
+    guest: Guest,
     _place: Place,
 }
 
@@ -140,6 +143,7 @@ impl Follower {
         if self.reader.is_idle() {
             // An id alone is no event, but comes back when the client does: so
             // that it is told that there is no more, and stops.
+            self.guest.ends("ended");
             let (state, id) = self.tail.take()?;
             let head = state.engine().task(&id).await.ok()?.head_seq;
             return Some(format!("id: {head}\n\n"));
@@ -147,7 +151,10 @@ impl Follower {
         tokio::select! {
             biased;
             items = self.reader.next(ROOM) => Some(text(items, self.is_of_one_task)),
-            () = self.draining.cancelled() => None,
+            () = self.draining.cancelled() => {
+                self.guest.ends("shutdown");
+                None
+            }
             () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
         }
     }

@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::{MAX_MESSAGE, Surroundings};
 use crate::config::Limits;
 use crate::live::{Answer, Reader, Refusal, Room};
+use crate::metrics::{Door, Guest, Metrics};
 use crate::pace;
 
 /// Updates taken at once, at most.
@@ -35,6 +36,8 @@ pub(super) async fn converse(connection: Connection, format: Format, credit: u32
     let Surroundings { hub, limits, draining, .. } = around;
     let now = Instant::now();
     let mut conversation = Conversation {
+        guest: Guest::enter(hub.metrics(), "stream", Some(format.parser())),
+        metrics: hub.metrics().clone(),
         connection,
         format,
         reader: Reader::new(&hub, limits.subscriptions_per_connection),
@@ -56,7 +59,10 @@ pub(super) async fn converse(connection: Connection, format: Format, credit: u32
     );
     let ending = tokio::select! {
         ending = conversation.run() => ending,
-        () = draining.cancelled() => Ending::Close(1001, "the server is shutting down".to_owned()),
+        () = draining.cancelled() => {
+            conversation.guest.ends(CloseReason::Shutdown.as_str());
+            Ending::Close(1001, "the server is shutting down".to_owned())
+        }
     };
     match ending {
         Ending::Gone => {}
@@ -83,12 +89,17 @@ struct Conversation {
     /// Since its last message.
     was_sent_updates: bool,
     limits: Limits,
+    guest: Guest,
+    metrics: Metrics,
 }
 
 impl Conversation {
     async fn run(&mut self) -> Ending {
         loop {
-            if self.write().await.is_err() {
+            if let Err(error) = self.write().await {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.ends(CloseReason::WriteTimeout);
+                }
                 return Ending::Gone;
             }
             let granted = self.outbox.room();
@@ -104,6 +115,7 @@ impl Conversation {
                             }
                         }
                         Err(Ended::Violation(violation)) => {
+                            self.ends(CloseReason::ProtocolError);
                             return Ending::Close(violation.close_code(), violation.to_string());
                         }
                         Err(Ended::Gone(_)) => return Ending::Gone,
@@ -115,7 +127,10 @@ impl Conversation {
                 }
                 () = sleep_until(self.heartbeat.due()) => match self.heartbeat.beat(Instant::now()) {
                     Beat::Ping => self.connection.queue(frame::ping(b"")),
-                    Beat::Gone => return Ending::Close(UNRESPONSIVE, "no answer to a ping".to_owned()),
+                    Beat::Gone => {
+                        self.ends(CloseReason::PingTimeout);
+                        return Ending::Close(UNRESPONSIVE, "no answer to a ping".to_owned());
+                    }
                 },
             }
         }
@@ -154,8 +169,9 @@ impl Conversation {
 
     async fn handle(&mut self, message: Message) -> Option<Ending> {
         if let Err(reason) = self.is_allowed(&message) {
+            self.ends(reason);
             if let Some(refusal) = pace::refusal(reason, &self.limits) {
-                self.answer(None, refusal.into());
+                self.refuse(None, refusal);
             }
             let told = self.write().await;
             return Some(told.map_or(Ending::Gone, |()| Ending::Close(POLICY, reason.to_string())));
@@ -164,13 +180,14 @@ impl Conversation {
             Message::Ping(payload) => self.connection.queue(frame::pong(&payload)),
             Message::Pong(_) => {}
             Message::Close(reason) => {
+                self.ends(CloseReason::ClientClosed);
                 return Some(Ending::Close(reason.map_or(1000, |reason| reason.code), String::new()));
             }
             Message::Text(_) | Message::Binary(_) => {
                 let read = self.format.read(&message).map_err(|reason| (None, malformed(reason)));
                 match read.and_then(Command::parse) {
                     Ok(Command { id, action }) => self.act(id, action).await,
-                    Err((id, refusal)) => self.answer(id, refusal.into()),
+                    Err((id, refusal)) => self.refuse(id, refusal),
                 }
             }
         }
@@ -196,7 +213,7 @@ impl Conversation {
                 }
                 self.answer(id, answer);
             }
-            Err(refusal) => self.answer(id, refusal.into()),
+            Err(refusal) => self.refuse(id, refusal),
         }
     }
 
@@ -210,6 +227,17 @@ impl Conversation {
             return Err(Refusal::new("too_many_subscriptions", message, Some(task_id)));
         }
         self.reader.subscribe(Some(request)).await
+    }
+
+    /// Notes why the conversation ends.
+    fn ends(&mut self, reason: CloseReason) {
+        self.guest.ends(reason.as_str());
+        self.metrics.requests().cut_off(reason);
+    }
+
+    fn refuse(&mut self, id: Option<u64>, refusal: Refusal) {
+        self.metrics.requests().refused(Door::Stream, refusal.code);
+        self.answer(id, refusal.into());
     }
 
     /// Says an answer, and puts what follows it behind what waits.

@@ -30,6 +30,14 @@ impl Format {
         }
     }
 
+    /// The form of messages, for metrics.
+    pub(super) fn parser(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Msgpack => "msgpack",
+        }
+    }
+
     /// What messages are sent as.
     pub(super) fn opcode(self) -> Opcode {
         match self {

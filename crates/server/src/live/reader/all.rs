@@ -46,7 +46,7 @@ impl Reader {
         while !batch.is_full()
             && let Some(update) = owed.pop_front()
         {
-            batch.push(plain(update));
+            batch.push(plain(update), false);
         }
         if batch.is_full() {
             return Next::More;
@@ -69,7 +69,7 @@ impl Reader {
                 _ if heard.contains(&task_id, update.seq()) => {}
                 Some(cursor) if cursor.tells_status(update.seq()) => cursor.leave_here(update),
                 None if everything.is_some() => {}
-                _ => batch.push(plain(update)),
+                _ => batch.push(plain(update), false),
             }
         }
         for task_ids in missed.chunks(NAMED) {
@@ -114,6 +114,7 @@ impl Reader {
         let head = following.topic().ring().head().max(news.to);
         let mut cursor = Cursor::new(following, Wishes::default(), at, head);
         cursor.unasked_from_start = at == 0;
+        cursor.replayed_to = at;
         self.insert(slot, cursor);
     }
 
