@@ -205,7 +205,8 @@ mod tests {
             assert_eq!(follow.take(&odd), Verdict::Old, "{odd}");
         }
         assert_eq!(follow.at(), 0);
-        let excess = json!({ "type": "error", "code": "too_many_messages", "message": "the connection ends" });
+        let excess =
+            json!({ "type": "error", "code": "too_many_messages", "message": "the connection ends" });
         assert!(!follow.is_asked_about(&excess));
         for ours in [json!({"id": 1}), json!({"task_id": "t"})] {
             assert!(follow.is_asked_about(&ours), "{ours}");
