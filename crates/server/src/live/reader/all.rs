@@ -55,12 +55,21 @@ impl Reader {
         if taken.is_empty() {
             return Next::Nothing;
         }
-        let mut missed: Vec<Arc<str>> = taken.lost.into_iter().map(|news| news.task_id).collect();
+        let untold = taken.news.iter().filter(|news| news.update.is_none());
+        let missed: Vec<Arc<str>> =
+            taken.lost.iter().chain(untold).map(|news| news.task_id.clone()).collect();
+        // Before the news, so that whoever reads up on a task does so before the
+        // next of it is heard.
+        for task_ids in missed.chunks(NAMED) {
+            let message = "status changes of these tasks were missed; read them from /api/tasks";
+            batch.notice("error", missed_events(message, Some(task_ids)));
+        }
+        if taken.lost_more {
+            let message = "status changes of some tasks were missed; read them from /api/tasks";
+            batch.notice("error", missed_events(message, None));
+        }
         for News { task_id, update, .. } in taken.news {
-            let Some(update) = update else {
-                missed.push(task_id);
-                continue;
-            };
+            let Some(update) = update else { continue };
             let cursor = match by_task.get(&task_id) {
                 Some(slot) => cursors.get_mut(*slot as usize).and_then(Option::as_mut),
                 None => None,
@@ -71,14 +80,6 @@ impl Reader {
                 None if everything.is_some() => {}
                 _ => batch.push(plain(update), false),
             }
-        }
-        for task_ids in missed.chunks(NAMED) {
-            let message = "status changes of these tasks were missed; read them from /api/tasks";
-            batch.notice("error", missed_events(message, Some(task_ids)));
-        }
-        if taken.lost_more {
-            let message = "status changes of some tasks were missed; read them from /api/tasks";
-            batch.notice("error", missed_events(message, None));
         }
         Next::More
     }
