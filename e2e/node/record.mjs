@@ -13,7 +13,8 @@ function record(transport) {
   const packets = [];
   const handled = [];
   const transports = transport === 'upgrade' ? ['polling', 'websocket'] : [transport];
-  const socket = io(`${order.url}/tasks`, { transports, forceNew: true, reconnection: false });
+  const path = `/${order.socketio_path ?? 'socket.io'}/`;
+  const socket = io(`${new URL(order.url).origin}/tasks`, { path, transports, forceNew: true, reconnection: false });
   socket.io.engine.on('packet', ({ type, data }) => {
     if (type === 'message') packets.push(`4${data}`);
   });

@@ -38,9 +38,14 @@ class Server:
     """One `msgalaxy serve` on its own data directory."""
 
     def __init__(
-        self, data_dir: Path, port: int = 0, program: Callable[[], Path] = program
+        self,
+        data_dir: Path,
+        port: int = 0,
+        program: Callable[[], Path] = program,
+        options: Sequence[str | Path] = (),
     ) -> None:
         self.data_dir = data_dir
+        self._options = options
         self._program = program
         self.port = port
         self.url = ""
@@ -57,6 +62,7 @@ class Server:
                 f"127.0.0.1:{self.port}",
                 "--data-dir",
                 self.data_dir,
+                *self._options,
             ],
             cwd=self.data_dir,
             stdin=subprocess.DEVNULL,

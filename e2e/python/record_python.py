@@ -39,7 +39,13 @@ class Recording:
         self.sio.eio._receive_packet = record
         self.sio.on("task_update", self.on_update, namespace="/tasks")
         chosen = None if transport == "upgrade" else [transport]
-        self.sio.connect(ORDER["url"], namespaces=["/tasks"], transports=chosen, wait_timeout=30)
+        self.sio.connect(
+            ORDER["url"],
+            namespaces=["/tasks"],
+            transports=chosen,
+            wait_timeout=30,
+            socketio_path=ORDER.get("socketio_path", "socket.io"),
+        )
 
     def on_update(self, update: dict[str, Any]) -> None:
         self.handled.append(update["seq"])

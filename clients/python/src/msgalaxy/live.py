@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 import socketio
 from socketio.exceptions import SocketIOError
@@ -74,6 +75,8 @@ class TaskWebSocketClient(Callbacks):
         self._open = False
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
+        # The library leaves out what the address says beyond the host.
+        self._path = f"{urlsplit(self.server_url).path.strip('/')}/socket.io".lstrip("/")
         #: The connection in use. A reconnect makes a new one and carries its handlers over.
         self.sio: socketio.Client = self._new_connection()
 
@@ -224,6 +227,7 @@ class TaskWebSocketClient(Callbacks):
                 self.server_url,
                 namespaces=[NAMESPACE],
                 transports=self._transports,
+                socketio_path=self._path,
                 wait=False,
             )
             join(self.sio, self._connect_timeout_s)
