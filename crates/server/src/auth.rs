@@ -24,10 +24,16 @@ pub mod share;
 
 /// From a token to a principal.
 mod authenticator;
+/// What all doors ask.
+mod admission;
+/// Whether who is connected may stay.
+mod standing;
 /// Making and ending keys, for the operator.
 pub mod desk;
 
+pub(crate) use admission::{Admission, Pace};
 pub use authenticator::{AuthError, Authenticator, bearer};
 pub use principal::{Principal, Proof};
 pub use refusal::Refusal;
 pub use scope::{Scope, Scopes};
+pub(crate) use standing::{Change, RefreshError, Standing};

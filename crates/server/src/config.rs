@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::accept::Patience;
 
-pub use auth::{Jwt, JwtAlgorithm};
+pub use auth::{Auth, AuthMode, Jwt, JwtAlgorithm};
 pub use events::Events;
 pub use metrics::Metrics;
 pub use network::Network;
@@ -47,6 +47,8 @@ pub struct Settings {
     /// Serves without authentication beyond this machine, or behind a proxy.
     /// Default `false`.
     pub insecure_no_auth: bool,
+    /// Who may come in.
+    pub auth: Auth,
     /// Who may call from other pages.
     pub cors: Cors,
     /// Which events of tasks are kept.
@@ -122,6 +124,7 @@ impl Default for Settings {
             workers: (processors / 2).max(2),
             legacy_broadcast: false,
             insecure_no_auth: false,
+            auth: Auth::default(),
             cors: Cors::default(),
             events: Events::default(),
             metrics: Metrics::default(),
@@ -229,6 +232,7 @@ const KEYS: &[&str] = &[
     "workers",
     "legacy_broadcast",
     "insecure_no_auth",
+    "auth",
     "cors",
     "events",
     "metrics",
@@ -264,12 +268,15 @@ impl Settings {
         let table: toml::Table = text.parse().map_err(value)?;
         check_keys(&table, "", KEYS, path)?;
         for (name, keys) in [
+            ("auth", auth::KEYS),
+            ("auth.jwt", auth::JWT_KEYS),
             ("cors", CORS_KEYS),
             ("events", events::KEYS),
             ("metrics", metrics::KEYS),
             ("limits", LIMIT_KEYS),
         ] {
-            if let Some(toml::Value::Table(inner)) = table.get(name) {
+            let inner = name.split('.').try_fold(&table, |table, part| table.get(part)?.as_table());
+            if let Some(inner) = inner {
                 check_keys(inner, name, keys, path)?;
             }
         }
@@ -347,7 +354,9 @@ impl Settings {
             ),
             ("limits.shutdown_s", limits.shutdown_s, limits.shutdown_s <= 3600, "0 to 3600"),
         ];
-        for (key, found, ok, allowed) in checks.into_iter().chain(self.events.checks()) {
+        for (key, found, ok, allowed) in
+            checks.into_iter().chain(self.events.checks()).chain(self.auth.checks())
+        {
             if !ok {
                 return Err(Error::Range { path: path.to_owned(), key, found, allowed });
             }
@@ -427,6 +436,17 @@ mod tests {
             workers = 3
             legacy_broadcast = true
             insecure_no_auth = true
+            [auth]
+            mode = "required"
+            expiry_warning_s = 20
+            expiry_grace_s = 21
+            [auth.jwt]
+            algorithm = "ES256"
+            public_key_file = "issuer.pem"
+            issuer = "https://id.example.org"
+            audience = "msgalaxy"
+            leeway_s = 22
+            scope_claim = "roles"
             [cors]
             origins = ["https://example.org"]
             [events]
@@ -456,6 +476,16 @@ mod tests {
         assert_eq!(settings.workers, 3);
         assert!(settings.legacy_broadcast && settings.insecure_no_auth);
         assert_eq!(settings.cors.origins, ["https://example.org"]);
+        let auth = settings.auth;
+        assert!(auth.is_required());
+        assert_eq!((auth.expiry_warning_s, auth.expiry_grace_s), (20, 21));
+        let jwt = auth.jwt.expect("a table");
+        assert_eq!((jwt.algorithm, jwt.leeway_s), (JwtAlgorithm::ES256, 22));
+        assert_eq!(jwt.public_key_file.as_deref(), Some(Path::new("issuer.pem")));
+        assert_eq!(
+            (&*jwt.issuer, &*jwt.audience, &*jwt.scope_claim),
+            ("https://id.example.org", "msgalaxy", "roles")
+        );
         let events = settings.events;
         let retention = events.retention();
         assert_eq!(retention.keep_per_task.map(u64::from), Some(100));
@@ -474,7 +504,7 @@ mod tests {
     fn an_empty_file_gives_the_defaults() {
         let settings = parse("").expect("nothing is required");
         assert_eq!(settings.listen, SocketAddr::from(([127, 0, 0, 1], 5000)));
-        assert!(!settings.legacy_broadcast && settings.is_loopback());
+        assert!(!settings.legacy_broadcast && settings.is_loopback() && !settings.auth.is_required());
     }
 
     #[test]
@@ -515,6 +545,15 @@ mod tests {
             ),
             ("[cors]\norigins = [\"https://a.org/page\"]", "https://a.org/page"),
             ("workers = 0", "`workers` is 0; allowed: 1 to 256"),
+            ("[auth]\nmod = \"none\"", "unknown key `auth.mod`, did you mean `mode`?"),
+            ("[auth]\nmode = \"maybe\"", "unknown variant `maybe`, expected `none` or `required`"),
+            ("[auth]\nexpiry_warning_s = 0", "`auth.expiry_warning_s` is 0; allowed: 1 to 86400"),
+            (
+                "[auth.jwt]\nalgorithms = \"RS256\"",
+                "unknown key `auth.jwt.algorithms`, did you mean `algorithm`?",
+            ),
+            ("[auth.jwt]\nalgorithm = \"none\"", "unknown variant `none`, expected one of `HS256`"),
+            ("[auth.jwt]\nalgorithm = \"RS256\"", "missing field `issuer`"),
             ("workers = \"many\"", "invalid type"),
             ("[events]\nkeep_day = 1", "unknown key `events.keep_day`, did you mean `keep_days`?"),
             (

@@ -45,7 +45,8 @@ impl Guard {
     pub(crate) fn new(settings: &Settings) -> Arc<Guard> {
         let origins = &settings.cors.origins;
         Arc::new(Guard {
-            loopback: settings.is_loopback(),
+            // Who asks everybody may be reached by everybody.
+            loopback: settings.is_loopback() && !settings.auth.is_required(),
             insecure_no_auth: settings.insecure_no_auth,
             any_origin: origins.iter().any(|origin| origin == "*"),
             origins: origins.iter().map(|origin| origin.trim_end_matches('/').to_lowercase()).collect(),

@@ -34,10 +34,10 @@ mod request;
 mod problem;
 /// Who may call.
 mod guard;
-/// What a server tells about itself.
-mod metrics;
 /// Who calls, and what they may.
 pub mod auth;
+/// What a server tells about itself.
+mod metrics;
 
 /// Who hears what of which task, whatever the door.
 pub mod live;
@@ -56,7 +56,7 @@ pub use run::{Error, check, run};
 /// The Socket.IO door alone, on a hub that the caller feeds: the service for
 /// the path `/socket.io/`.
 pub fn socket_io(hub: live::Hub, limits: &config::Limits) -> realtime::engine::Server {
-    socket::door(hub, limits, tokio::sync::watch::Sender::new(0))
+    socket::door(hub, limits, tokio::sync::watch::Sender::new(0), auth::Admission::open())
 }
 
 /// The native stream alone, on a hub that the caller feeds: the route for the
@@ -67,6 +67,7 @@ pub fn native_stream(hub: live::Hub, limits: &config::Limits) -> axum::Router {
         limits: limits.clone(),
         draining: tokio_util::sync::CancellationToken::new(),
         connections: tokio::sync::watch::Sender::new(0),
+        admission: auth::Admission::open(),
     };
     axum::Router::new().route("/api/stream", axum::routing::any(stream::door)).with_state(around)
 }

@@ -17,6 +17,8 @@ mod many;
 mod heard;
 /// What it hands to its door.
 mod delivery;
+/// As far as whoever is connected may see.
+mod viewer;
 
 /// Brings what the log announces to those who follow.
 mod hub;
@@ -50,3 +52,4 @@ pub use reader::Reader;
 pub use request::{EVERY_TASK, Kinds, Refusal, Request, Wishes};
 pub(crate) use update::NAMESPACE;
 pub use update::{Update, Variant};
+pub(crate) use viewer::{Viewer, refused};

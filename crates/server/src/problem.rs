@@ -6,12 +6,14 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use model::Problem;
+use model::{Language, Problem};
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::auth;
 
 /// Carries the request id in every answer.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,6 +76,26 @@ impl ApiError {
             Forbidden::Metrics => "metrics_not_allowed",
         };
         ApiError::new(StatusCode::FORBIDDEN, code, error)
+    }
+
+    /// 401, or 403 for somebody who is known.
+    pub(crate) fn refused(refusal: auth::Refusal, language: Language) -> Self {
+        let status = if refusal.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+        let [zh, en] = [Language::Zh, Language::En].map(|language| refusal.text(language));
+        ApiError::new(status, refusal.code(), refusal.text(language)).with_problems(vec![Problem::error(
+            refusal.code(),
+            zh,
+            en,
+        )])
+    }
+
+    /// 409: where nobody is asked, everybody sees every task.
+    pub(crate) fn sharing_needs_auth() -> Self {
+        ApiError::new(
+            StatusCode::CONFLICT,
+            "sharing_needs_auth",
+            "this server asks nobody who they are: whoever reaches it sees every task without a link",
+        )
     }
 
     /// 404 for a route that does not exist.
@@ -195,6 +217,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -1,6 +1,8 @@
 //! All routes, and the layers that every request passes, outermost first: the
 //! error body, CORS, the guard, panics, compression.
 
+/// Who may call which route.
+pub(crate) mod access;
 /// `/api/boms`, `/api/bom/validate`
 pub(crate) mod boms;
 /// `/docs`, `/api/openapi.json`
@@ -15,6 +17,8 @@ pub(crate) mod health;
 pub(crate) mod monitor;
 /// `/`
 pub(crate) mod page;
+/// `/api/tasks/{id}/share`
+pub(crate) mod share;
 /// `/api/tasks`
 pub(crate) mod tasks;
 
@@ -44,6 +48,7 @@ pub(crate) fn api() -> Router<AppState> {
         .route("/api/tasks/{id}/visualizations/{filename}", get(tasks::visualization))
         .route("/api/tasks/{id}/files/{name}", get(tasks::file))
         .route("/api/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/api/tasks/{id}/share", post(share::create))
         .route("/api/tasks/{id}/pause", post(tasks::later))
         .route("/api/tasks/{id}/resume", post(tasks::later))
         .route("/api/tasks/{id}/branch", post(tasks::later))
@@ -58,6 +63,7 @@ pub(crate) fn api() -> Router<AppState> {
 pub(crate) fn router(state: AppState, door: Server) -> Router {
     let guard = Guard::new(state.settings());
     api()
+        .route_layer(from_fn_with_state(state.clone(), access::check))
         .route("/livez", get(monitor::live))
         .route("/readyz", get(monitor::ready))
         .route("/metrics", get(monitor::metrics))

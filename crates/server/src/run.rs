@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use tasks::{Engine, EngineSettings, Surroundings};
+use tasks::{Engine, EngineSettings, Surroundings, system_clock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept;
+use crate::auth::jwt::{KeyError, Verifier};
+use crate::auth::ring::KeyRing;
+use crate::auth::{Admission, AuthError, Authenticator, Pace};
 use crate::config::Settings;
 use crate::jobs;
 use crate::metrics::{Metrics, TaskHooks};
@@ -38,7 +41,7 @@ const GOODBYES: Duration = Duration::from_secs(2);
 pub enum Error {
     /// Others could reach a server that asks nobody who they are.
     #[error(
-        "refusing to listen on {listen} without authentication: anybody who reaches it could use it; listen on 127.0.0.1, or pass --insecure-no-auth if that is meant"
+        "refusing to listen on {listen} without authentication: anybody who reaches it could use it; set [auth] mode = \"required\", listen on 127.0.0.1, or pass --insecure-no-auth if that is meant"
     )]
     NoAuth {
         /// The address.
@@ -52,6 +55,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Settings that contradict each other.
+    #[error("{0}")]
+    Contradiction(&'static str),
+    /// The keys of an issuer of tokens cannot be used.
+    #[error(transparent)]
+    Jwt(#[from] KeyError),
+    /// The access keys cannot be read.
+    #[error("cannot read the access keys: {0}")]
+    Keys(#[from] AuthError),
     /// The store cannot be opened.
     #[error("cannot open the store: {0}")]
     Store(#[from] tasks::Error),
@@ -90,9 +102,18 @@ pub async fn run(
 
     let address = settings.listen;
     let draining = CancellationToken::new();
-    let state = AppState::new(engine.clone(), metrics, settings, paths, draining.clone());
+    let admission = admission(&settings, &engine).await?;
+    let state = AppState::new(admission.clone(), engine.clone(), metrics, settings, paths, draining.clone());
+    let _end_with_this = draining.clone().drop_guard();
+    let keys = async move { admission.follow_keys().await };
+    tokio::spawn(draining.clone().run_until_cancelled_owned(keys));
     let stop_accepting = CancellationToken::new();
-    let door = socket::door(state.hub().clone(), &state.settings().limits, state.connections().clone());
+    let door = socket::door(
+        state.hub().clone(),
+        &state.settings().limits,
+        state.connections().clone(),
+        state.admission().clone(),
+    );
     let router = routes::router(state.clone(), door.clone());
     let patience = state.settings().limits.patience();
     let serve = accept::serve(listener.tap_io(tune), router, patience, stop_accepting.clone());
@@ -133,10 +154,38 @@ fn shares(total: Duration) -> (Duration, Duration) {
 
 /// Whether the settings may be served at all.
 pub fn check(settings: &Settings) -> Result<(), Error> {
-    if settings.is_loopback() || settings.insecure_no_auth {
-        return Ok(());
+    if !settings.auth.is_required() {
+        return if settings.is_loopback() || settings.insecure_no_auth {
+            Ok(())
+        } else {
+            Err(Error::NoAuth { listen: settings.listen })
+        };
     }
-    Err(Error::NoAuth { listen: settings.listen })
+    // What an operator asks for must not be dropped in silence.
+    if settings.insecure_no_auth {
+        return Err(Error::Contradiction(
+            "[auth] mode is \"required\", and --insecure-no-auth (insecure_no_auth) asks for none; remove one of them",
+        ));
+    }
+    if settings.legacy_broadcast {
+        return Err(Error::Contradiction(
+            "legacy_broadcast sends everything to everybody, which [auth] mode = \"required\" is there to prevent; remove one of them",
+        ));
+    }
+    Ok(())
+}
+
+/// Who may come in, by the settings.
+async fn admission(settings: &Settings, engine: &Engine) -> Result<Admission, Error> {
+    let auth = &settings.auth;
+    if !auth.is_required() {
+        return Ok(Admission::open());
+    }
+    let verifier = auth.jwt.clone().map(Verifier::open).transpose()?;
+    let ring = KeyRing::open(engine.access(), system_clock()).await?;
+    let authenticator = Authenticator::new(ring, verifier, system_clock());
+    let pace = Pace { warning: auth.expiry_warning(), grace: auth.expiry_grace() };
+    Ok(Admission::required(authenticator, engine.clone(), pace, system_clock()))
 }
 
 /// Small messages leave at once, and a peer that vanished is noticed.

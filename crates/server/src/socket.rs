@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use realtime::config::DeflateConfig;
 use realtime::engine::Server;
 use realtime::socketio::{
@@ -17,8 +18,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::auth::{self, Admission, AuthError, Principal, Scope, bearer};
 use crate::config::Limits;
-use crate::live::{Answer, Hub, Item, NAMESPACE, Reader, Refusal, Room};
+use crate::live;
+use crate::live::{Answer, Hub, Item, NAMESPACE, Refusal, Room, Viewer};
 use crate::metrics::{self, SocketHooks};
 use crate::pace;
 use crate::place::Place;
@@ -43,6 +46,7 @@ struct Door {
     hub: Hub,
     limits: Limits,
     connections: watch::Sender<usize>,
+    admission: Admission,
 }
 
 impl Door {
@@ -54,7 +58,12 @@ impl Door {
 
 /// Builds the service that answers `/socket.io/`. It counts its connections
 /// among `connections`.
-pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>) -> Server {
+pub(crate) fn door(
+    hub: Hub,
+    limits: &Limits,
+    connections: watch::Sender<usize>,
+    admission: Admission,
+) -> Server {
     let engine = realtime::Config {
         deflate: Some(DeflateConfig::default()),
         outgoing_bytes: OUTGOING_BYTES,
@@ -66,7 +75,7 @@ pub(crate) fn door(hub: Hub, limits: &Limits, connections: watch::Sender<usize>)
     };
     let config = Arc::new(socketio::Config::default());
     let hooks = SocketHooks(hub.metrics().clone());
-    let door = Arc::new(Door { hub, limits: limits.clone(), connections });
+    let door = Arc::new(Door { hub, limits: limits.clone(), connections, admission });
     Server::with_hooks(engine, hooks, move |socket| {
         let door = door.clone();
         socketio::serve(socket, config.clone(), |connection| converse(connection, door))
@@ -84,7 +93,9 @@ impl From<realtime::engine::Closed> for Gone {
 
 /// Serves one connection to its end.
 async fn converse(mut connection: Connection, door: Arc<Door>) {
-    drop(connection.take_request());
+    let request = connection.take_request();
+    let header =
+        request.filter(|_| door.admission.is_required()).map(|request| header_token(&request.headers));
     let Some(_place) = Place::take(&door.connections, door.limits.connections) else {
         door.refused(TOO_MANY);
         Box::pin(refuse(connection)).await;
@@ -92,7 +103,7 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
     };
     // What is seldom done is boxed: most connections wait most of the time, and
     // each keeps room for all that it does not box.
-    let mut session = Session { door, tasks: None };
+    let mut session = Session { door, header, tasks: None };
     loop {
         let outcome = tokio::select! {
             biased;
@@ -102,7 +113,7 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
             },
             items = next_items(&mut session.tasks) => session.deliver(items).await,
         };
-        if outcome.is_err() {
+        if outcome.is_err() || session.is_over() {
             return;
         }
     }
@@ -121,9 +132,15 @@ async fn refuse(mut connection: Connection) {
     }
 }
 
-async fn next_items(tasks: &mut Option<(Socket, Reader)>) -> Vec<Item> {
+/// What the request that opened the connection has in its header, kept until
+/// the client joins.
+fn header_token(headers: &HeaderMap) -> Result<String, auth::Refusal> {
+    bearer(headers).map(str::to_owned)
+}
+
+async fn next_items(tasks: &mut Option<(Socket, Viewer)>) -> Vec<Item> {
     match tasks {
-        Some((_, reader)) => reader.next(ROOM).await,
+        Some((_, viewer)) => viewer.next(Some(ROOM)).await,
         None => std::future::pending().await,
     }
 }
@@ -131,7 +148,9 @@ async fn next_items(tasks: &mut Option<(Socket, Reader)>) -> Vec<Item> {
 /// What one connection has joined.
 struct Session {
     door: Arc<Door>,
-    tasks: Option<(Socket, Reader)>,
+    /// The token in the header of the handshake, where tokens are asked for.
+    header: Option<Result<String, auth::Refusal>>,
+    tasks: Option<(Socket, Viewer)>,
 }
 
 impl Session {
@@ -147,6 +166,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Whether the client may not stay, which it was told.
+    fn is_over(&self) -> bool {
+        let over = self.tasks.as_ref().and_then(|(_, viewer)| viewer.over());
+        if let Some(refusal) = over {
+            self.door.refused(refusal.code());
+        }
+        over.is_some()
     }
 
     /// Tells a client that sent too much why the connection ends.
@@ -187,21 +215,56 @@ impl Session {
         }
     }
 
-    async fn connect(&mut self, connect: Connect) -> Result<(), Gone> {
+    async fn connect(&mut self, mut connect: Connect) -> Result<(), Gone> {
         match connect.namespace() {
-            NAMESPACE => {
-                let limit = self.door.limits.subscriptions_per_connection;
+            NAMESPACE | ROOT => {
+                let principal = match self.admit(connect.take_auth()).await {
+                    Ok(principal) => principal,
+                    Err(refusal) => {
+                        self.door.refused(refusal.code);
+                        let refusal = socketio::Refusal::with_code(refusal.message, refusal.code);
+                        return Ok(connect.refuse(&refusal).await?);
+                    }
+                };
+                let is_of_tasks = connect.namespace() == NAMESPACE;
                 let socket = connect.accept().await?;
-                emit(&socket, "connected", &json!({ "message": "Connected to task updates" })).await?;
-                self.tasks = Some((socket, Reader::new(&self.door.hub, limit)));
+                if is_of_tasks {
+                    emit(&socket, "connected", &json!({ "message": "Connected to task updates" })).await?;
+                    let Door { hub, limits, admission, .. } = &*self.door;
+                    let limit = limits.subscriptions_per_connection;
+                    let viewer = Viewer::new(hub, limit, admission.clone(), principal);
+                    self.tasks = Some((socket, viewer));
+                }
             }
-            ROOT => drop(connect.accept().await?),
             _ => {
                 self.door.refused("invalid_namespace");
                 connect.refuse(&socketio::Refusal::new("Invalid namespace")).await?;
             }
         }
         Ok(())
+    }
+
+    /// Who joins: by `auth.token` of CONNECT or, without one, by the header of
+    /// the handshake.
+    async fn admit(&self, sent: Option<Value>) -> Result<Principal, Refusal> {
+        let sent = sent.as_ref().and_then(|auth| auth.get("token"));
+        let token = match (sent, &self.header) {
+            (Some(Value::String(token)), _) => Ok(token.as_str()),
+            (Some(Value::Null) | None, Some(header)) => header.as_deref().map_err(|refusal| *refusal),
+            (Some(Value::Null) | None, None) => Err(auth::Refusal::Missing),
+            (Some(_), _) => Err(auth::Refusal::Malformed),
+        };
+        let admitted = self.door.admission.admit(token).await.and_then(|principal| {
+            principal.require(Scope::TasksRead)?;
+            Ok(principal)
+        });
+        admitted.map_err(|error| match error {
+            AuthError::Refused(refusal) => live::refused(refusal),
+            failure => {
+                tracing::error!("CONNECT: {failure}");
+                Refusal::new("internal", "the store did not answer; try again", None)
+            }
+        })
     }
 
     async fn event(&mut self, event: IncomingEvent) -> Result<(), Gone> {
@@ -212,9 +275,13 @@ impl Session {
                 "events with binary attachments are not understood",
                 None,
             )),
-            Some((tasks, reader)) if socket.id() == tasks.id() => match name.as_str() {
-                "subscribe" => reader.subscribe(arguments.first()).await,
-                "unsubscribe" => reader.unsubscribe(arguments.first()),
+            Some((tasks, viewer)) if socket.id() == tasks.id() => match name.as_str() {
+                "subscribe" => viewer.subscribe(arguments.first()).await,
+                "unsubscribe" => viewer.unsubscribe(arguments.first()),
+                "auth_refresh" => match viewer.refresh(arguments.first()).await {
+                    Some(outcome) => outcome,
+                    None => Err(unknown_event(&name)),
+                },
                 _ => Err(unknown_event(&name)),
             },
             _ => {

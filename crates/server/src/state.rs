@@ -7,6 +7,7 @@ use tasks::Engine;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Admission;
 use crate::config::Settings;
 use crate::live::Hub;
 use crate::metrics::Metrics;
@@ -17,6 +18,7 @@ use crate::paths::Paths;
 pub(crate) struct AppState(Arc<Inner>);
 
 struct Inner {
+    admission: Admission,
     engine: Engine,
     hub: Hub,
     settings: Settings,
@@ -29,6 +31,7 @@ struct Inner {
 impl AppState {
     /// Also begins to bring what the engine's log announces to the hub.
     pub(crate) fn new(
+        admission: Admission,
         engine: Engine,
         metrics: Metrics,
         settings: Settings,
@@ -40,7 +43,12 @@ impl AppState {
         tokio::spawn(hub.pump(engine.watch()));
         let connections = watch::Sender::new(0);
         let ending = AtomicBool::new(false);
-        AppState(Arc::new(Inner { engine, hub, settings, paths, ending, draining, connections }))
+        AppState(Arc::new(Inner { admission, engine, hub, settings, paths, ending, draining, connections }))
+    }
+
+    /// Who may come in.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// The task engine.

@@ -20,16 +20,19 @@ use std::collections::HashMap;
 
 use axum::body::Body;
 use axum::extract::{FromRef, Query, Request, State};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use model::Language;
 use realtime::websocket::{Connection, Offer, handshake};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{Admission, AuthError, Principal, Refusal, Scope, bearer};
 use crate::config::Limits;
 use crate::live::Hub;
 use crate::place::Place;
 use crate::problem::ApiError;
-use crate::request::query_number;
+use crate::request::{language, query_number};
 use crate::state::AppState;
 
 pub(crate) use self::frames::Frames;
@@ -50,6 +53,7 @@ pub(crate) struct Surroundings {
     pub(crate) limits: Limits,
     pub(crate) draining: CancellationToken,
     pub(crate) connections: watch::Sender<usize>,
+    pub(crate) admission: Admission,
 }
 
 impl FromRef<AppState> for Surroundings {
@@ -59,6 +63,7 @@ impl FromRef<AppState> for Surroundings {
             limits: state.settings().limits.clone(),
             draining: state.draining().clone(),
             connections: state.connections().clone(),
+            admission: state.admission().clone(),
         }
     }
 }
@@ -69,6 +74,7 @@ pub(crate) async fn door(
     Query(query): Query<HashMap<String, String>>,
     mut request: Request,
 ) -> Result<Response, ApiError> {
+    let principal = admit(&surroundings.admission, request.headers()).await?;
     let offer = Offer { subprotocols: &Format::SUBPROTOCOLS, subprotocol_required: true, deflate: true };
     let accepted = match handshake::accept(&request, &offer) {
         Ok(accepted) => accepted,
@@ -95,10 +101,37 @@ pub(crate) async fn door(
                 let limits =
                     realtime::websocket::Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
                 let connection = Connection::new(upgraded, &accepted, limits, write_timeout);
-                converse(connection, format, credit, surroundings).await;
+                converse(connection, format, credit, surroundings, principal).await;
             }
             Err(error) => tracing::debug!("upgrade to the stream: {error}"),
         }
     });
     Ok(response)
+}
+
+/// Before a token among the subprotocols that a client offers: a browser can say
+/// it nowhere else.
+const TOKEN: &str = "msgalaxy.bearer.";
+
+/// Who opens the stream: by the header `Authorization` or by a subprotocol.
+async fn admit(admission: &Admission, headers: &HeaderMap) -> Result<Principal, ApiError> {
+    let language = language(headers, Language::En);
+    let token = match bearer(headers) {
+        Err(Refusal::Missing) => offered_token(headers).ok_or(Refusal::Missing),
+        other => other,
+    };
+    let admitted = admission.admit(token).await.and_then(|principal| {
+        principal.require(Scope::TasksRead)?;
+        Ok(principal)
+    });
+    admitted.map_err(|error| match error {
+        AuthError::Refused(refusal) => ApiError::refused(refusal, language),
+        failure => ApiError::internal(failure),
+    })
+}
+
+fn offered_token(headers: &HeaderMap) -> Option<&str> {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut words = offers.filter_map(|offer| offer.to_str().ok()).flat_map(|offer| offer.split(','));
+    words.find_map(|word| word.trim().strip_prefix(TOKEN))
 }

@@ -93,7 +93,7 @@ impl KeyRing {
     }
 
     /// Changes whenever keys were made or revoked: then a live connection asks
-    /// [`Held::still_holds`].
+    /// [`Held::has_withdrawn`].
     pub fn watch(&self) -> watch::Receiver<Arc<Held>> {
         self.held.subscribe()
     }
@@ -176,17 +176,17 @@ impl KeyRing {
 }
 
 impl Held {
-    /// Whether what a principal has shown still holds.
-    pub fn still_holds(&self, principal: &Principal, now_ms: i64) -> Result<(), Refusal> {
+    /// Whether what a principal has shown was withdrawn before its time.
+    pub fn has_withdrawn(&self, principal: &Principal, now_ms: i64) -> bool {
+        // An expired key is not held any more either.
         if principal.expires_ms().is_some_and(|expires_ms| expires_ms <= now_ms) {
-            return Err(Refusal::Expired);
+            return false;
         }
-        let holds = match principal.proof() {
-            Proof::Nothing | Proof::Jwt => true,
-            Proof::Key(id) => self.keys.contains_key(id),
-            Proof::Share(generation) => *generation == self.share_generation,
-        };
-        if holds { Ok(()) } else { Err(Refusal::Revoked) }
+        match principal.proof() {
+            Proof::Nothing | Proof::Jwt => false,
+            Proof::Key(id) => !self.keys.contains_key(id),
+            Proof::Share(generation) => *generation != self.share_generation,
+        }
     }
 }
 

@@ -1,6 +1,82 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+/// Who may come in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Whether callers have to say who they are. Default `none`.
+    pub mode: AuthMode,
+    /// So long before a token ends, who is connected with it is told, s.
+    /// Default 60.
+    pub expiry_warning_s: u64,
+    /// So long after a token has ended, who is connected with it is
+    /// disconnected, s. Default 30.
+    pub expiry_grace_s: u64,
+    /// Tokens of an issuer, beside the server's own access keys. Default none.
+    pub jwt: Option<Jwt>,
+}
+
+/// Whether callers have to say who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Nobody is asked.
+    #[default]
+    None,
+    /// Everybody is, at every door.
+    Required,
+}
+
+pub(super) const KEYS: &[&str] = &["mode", "expiry_warning_s", "expiry_grace_s", "jwt"];
+pub(super) const JWT_KEYS: &[&str] = &[
+    "algorithm",
+    "secret_file",
+    "public_key_file",
+    "jwks_file",
+    "issuer",
+    "audience",
+    "leeway_s",
+    "scope_claim",
+];
+
+impl Default for Auth {
+    fn default() -> Self {
+        Auth { mode: AuthMode::None, expiry_warning_s: 60, expiry_grace_s: 30, jwt: None }
+    }
+}
+
+impl Auth {
+    /// Whether everybody is asked who they are.
+    pub fn is_required(&self) -> bool {
+        self.mode == AuthMode::Required
+    }
+
+    /// Key, value, whether it may be, what may be.
+    pub(super) fn checks(&self) -> [(&'static str, u64, bool, &'static str); 3] {
+        let leeway_s = self.jwt.as_ref().map_or(0, |jwt| jwt.leeway_s);
+        [
+            (
+                "auth.expiry_warning_s",
+                self.expiry_warning_s,
+                (1..=86_400).contains(&self.expiry_warning_s),
+                "1 to 86400",
+            ),
+            ("auth.expiry_grace_s", self.expiry_grace_s, self.expiry_grace_s <= 3600, "0 to 3600"),
+            ("auth.jwt.leeway_s", leeway_s, leeway_s <= 3600, "0 to 3600"),
+        ]
+    }
+
+    pub(crate) fn expiry_warning(&self) -> Duration {
+        Duration::from_secs(self.expiry_warning_s)
+    }
+
+    pub(crate) fn expiry_grace(&self) -> Duration {
+        Duration::from_secs(self.expiry_grace_s)
+    }
+}
 
 /// Signed tokens (JWT) of one issuer.
 #[derive(Debug, Clone, Deserialize)]

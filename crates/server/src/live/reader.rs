@@ -159,6 +159,16 @@ impl Reader {
         Ok(Answer { event: "unsubscribed", body, updates: Vec::new() })
     }
 
+    /// The tasks that have a subscription of their own.
+    pub(super) fn followed(&self) -> Vec<Arc<str>> {
+        self.by_task.keys().cloned().collect()
+    }
+
+    /// Whether status changes of all tasks were asked for.
+    pub(super) fn follows_every_task(&self) -> bool {
+        self.statuses.is_some()
+    }
+
     /// Whether no event can come any more unless something is subscribed to.
     pub fn is_idle(&self) -> bool {
         self.by_task.is_empty() && self.statuses.is_none() && self.everything.is_none()
@@ -324,7 +334,8 @@ impl Reader {
         self.cursors[index] = Some(cursor);
     }
 
-    fn stop(&mut self, task_id: &str) {
+    /// Ends the subscription to a task.
+    pub(super) fn stop(&mut self, task_id: &str) {
         if let Some(&slot) = self.by_task.get(task_id) {
             self.remove(slot);
         }

@@ -12,18 +12,19 @@ use std::convert::Infallible;
 use std::fmt::Write;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
 use tasks::EventKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::live::{Answer, EVERY_TASK, Item, Reader, Refusal, Room};
+use crate::auth::Principal;
+use crate::live::{Answer, EVERY_TASK, Item, Refusal, Room, Viewer};
 use crate::metrics::Guest;
 use crate::place::Place;
 use crate::problem::ApiError;
@@ -49,12 +50,13 @@ const STREAM_HEADERS: [(HeaderName, &str); 3] = [
 /// `GET /api/tasks/{id}/events`
 pub(crate) async fn events(
     State(state): State<AppState>,
+    Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if accepts_stream(&headers) {
-        follow(state, &id, &query, &headers).await
+        follow(state, principal, &id, &query, &headers).await
     } else {
         Ok(page(&state, &id, &query).await?.into_response())
     }
@@ -75,6 +77,7 @@ async fn page(state: &AppState, id: &str, query: &HashMap<String, String>) -> Re
 
 async fn follow(
     state: AppState,
+    principal: Principal,
     id: &str,
     query: &HashMap<String, String>,
     headers: &HeaderMap,
@@ -85,12 +88,12 @@ async fn follow(
     let Some(place) = Place::take(state.connections(), limit) else {
         return Err(ApiError::too_many_connections(limit));
     };
-    let mut reader = Reader::new(state.hub(), 1);
-    let Answer { event, body, updates } = reader.subscribe(Some(&request)).await.map_err(refused)?;
+    let mut viewer = Viewer::new(state.hub(), 1, state.admission().clone(), principal);
+    let Answer { event, body, updates } = viewer.subscribe(Some(&request)).await.map_err(refused)?;
     // Also who asks for another log each time it comes back: it has the last id
     // from the snapshot of this one.
     let knows_all = last.is_some_and(|last| body["head_seq"] == last);
-    if reader.is_idle() && (updates.is_empty() || knows_all) {
+    if viewer.is_idle() && (updates.is_empty() || knows_all) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let mut first = RETRY.to_owned();
@@ -99,7 +102,7 @@ async fn follow(
         write_notice(&mut first, "task_update", update);
     }
     let follower = Follower {
-        reader,
+        viewer,
         first: Some(first),
         tail: leaves_out_the_end(query).then(|| (state.clone(), id.to_owned())),
         is_of_one_task: id != EVERY_TASK,
@@ -122,7 +125,7 @@ fn leaves_out_the_end(query: &HashMap<String, String>) -> bool {
 
 /// One stream.
 struct Follower {
-    reader: Reader,
+    viewer: Viewer,
     first: Option<String>,
     /// The task, where its last event is left out.
     tail: Option<(AppState, String)>,
@@ -140,7 +143,11 @@ impl Follower {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
-        if self.reader.is_idle() {
+        if let Some(refusal) = self.viewer.over() {
+            self.guest.ends(refusal.code());
+            return None;
+        }
+        if self.viewer.is_idle() {
             // An id alone is no event, but comes back when the client does: so
             // that it is told that there is no more, and stops.
             self.guest.ends("ended");
@@ -150,7 +157,7 @@ impl Follower {
         }
         tokio::select! {
             biased;
-            items = self.reader.next(ROOM) => Some(text(items, self.is_of_one_task)),
+            items = self.viewer.next(Some(ROOM)) => Some(text(items, self.is_of_one_task)),
             () = self.draining.cancelled() => {
                 self.guest.ends("shutdown");
                 None

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use experiment::directory::design_state_name;
 use experiment::{IMAGE_NAMES, directory_name, file_place, read_evolution, read_summary};
 use model::Language;
 use serde_json::{Map, Value, json};
-use tasks::{Status, Task};
+use tasks::{Status, Submission, Task};
 
+use crate::auth::Principal;
 use crate::intake::{self, Texts};
 use crate::problem::ApiError;
 use crate::request::{RawBody, blocking, json_text, language, query_number, query_task_id};
@@ -29,6 +30,7 @@ const LIST_PAGE: usize = 100;
 /// `POST /api/tasks`
 pub(crate) async fn create(
     State(state): State<AppState>,
+    Extension(principal): Extension<Principal>,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
@@ -38,7 +40,9 @@ pub(crate) async fn create(
     let order = blocking(move || intake::read(&paths, inline_bom_bytes, &body, texts)).await??;
     let spec = serde_json::to_value(&order.spec).map_err(ApiError::internal)?;
     let warnings = json!(order.spec.warnings);
-    let task = state.engine().submit_with_notes(order.config, spec, warnings.clone()).await?;
+    let owner = principal.owner().map(str::to_owned);
+    let submission = Submission { config: order.config, spec, notes: Some(warnings.clone()), owner };
+    let task = state.engine().submit_as(submission).await?;
     let mut answer = json!({
         "id": task.id,
         "task_id": task.task_id,
@@ -63,25 +67,33 @@ pub(crate) async fn get(
     Ok(Json(answer))
 }
 
-/// `GET /api/tasks?limit=&cursor=`, newest first.
+/// `GET /api/tasks?limit=&cursor=`, newest first: all that the caller may see.
 pub(crate) async fn list(
     State(state): State<AppState>,
+    Extension(principal): Extension<Principal>,
     Query(query): Queries,
 ) -> Result<Json<Value>, ApiError> {
     let limit = query_number(&query, "limit", 1..=LISTED)?.unwrap_or(LISTED) as usize;
     let mut before = query_task_id(&query, "cursor")?;
+    let owner = principal.owner().filter(|_| !principal.sees_all());
     let mut listed: Vec<Value> = Vec::new();
     let mut more = true;
     while more && listed.len() < limit {
         let wanted = LIST_PAGE.min(limit - listed.len());
-        let page = state.engine().tasks(wanted, before.as_deref()).await?;
+        let page = match owner {
+            None => state.engine().tasks(wanted, before.as_deref()).await?,
+            Some(owner) => state.engine().tasks_of(owner, wanted, before.as_deref()).await?,
+        };
         more = page.len() == wanted;
         before = page.last().map(|task| task.id.clone()).or(before);
         for task in page {
             listed.push(list_item(task)?);
         }
     }
-    let total = state.engine().count().await?;
+    let total = match owner {
+        None => state.engine().count().await?,
+        Some(owner) => state.engine().count_of(owner).await?,
+    };
     let next_cursor = if more { before } else { None };
     Ok(Json(json!({ "tasks": listed, "total": total, "next_cursor": next_cursor })))
 }

@@ -18,6 +18,8 @@ pub(super) enum Action {
     /// The argument is the whole message, as with Socket.IO.
     Subscribe(Value),
     Unsubscribe(Value),
+    /// Shows a new token.
+    Refresh(Value),
     /// So many more updates may be sent.
     Credit(u32),
 }
@@ -43,12 +45,9 @@ impl Command {
         let action = match fields.get("type").and_then(Value::as_str) {
             Some("subscribe") => Action::Subscribe(message),
             Some("unsubscribe") => Action::Unsubscribe(message),
+            Some("auth_refresh") => Action::Refresh(message),
             Some("credit") => Action::Credit(credit(fields.get("updates")).map_err(|refusal| (id, refusal))?),
-            Some(unknown) => {
-                let unknown: String = unknown.chars().take(SHOWN).collect();
-                let message = format!("unknown type {unknown}; known: subscribe, unsubscribe, credit");
-                return Err((id, Refusal::new("unknown_message", message, None)));
-            }
+            Some(unknown) => return Err((id, unknown_type(unknown))),
             None => {
                 let found = fields.get("type").map_or("none".to_owned(), excerpt);
                 let message = format!("a message names its type, a string; found {found}");
@@ -57,6 +56,13 @@ impl Command {
         };
         Ok(Command { id, action })
     }
+}
+
+/// What no message is called.
+pub(super) fn unknown_type(unknown: &str) -> Refusal {
+    let unknown: String = unknown.chars().take(SHOWN).collect();
+    let message = format!("unknown type {unknown}; known: subscribe, unsubscribe, credit");
+    Refusal::new("unknown_message", message, None)
 }
 
 /// What cannot be read as a message at all.

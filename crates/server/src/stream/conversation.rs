@@ -11,13 +11,14 @@ use realtime::websocket::{Connection, Ended, Message, frame};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::command::{Action, Command, malformed};
+use super::command::{Action, Command, malformed, unknown_type};
 use super::format::{Format, Outgoing};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::Outbox;
 use super::{MAX_MESSAGE, Surroundings};
+use crate::auth::Principal;
 use crate::config::Limits;
-use crate::live::{Answer, Reader, Refusal, Room};
+use crate::live::{Answer, Item, Refusal, Room, Viewer};
 use crate::metrics::{Door, Guest, Metrics};
 use crate::pace;
 
@@ -32,15 +33,21 @@ const UNRESPONSIVE: u16 = 4000;
 const POLICY: u16 = 1008;
 
 /// Serves one connection to its end.
-pub(super) async fn converse(connection: Connection, format: Format, credit: u32, around: Surroundings) {
-    let Surroundings { hub, limits, draining, .. } = around;
+pub(super) async fn converse(
+    connection: Connection,
+    format: Format,
+    credit: u32,
+    around: Surroundings,
+    principal: Principal,
+) {
+    let Surroundings { hub, limits, draining, admission, .. } = around;
     let now = Instant::now();
     let mut conversation = Conversation {
         guest: Guest::enter(hub.metrics(), "stream", Some(format.parser())),
         metrics: hub.metrics().clone(),
         connection,
         format,
-        reader: Reader::new(&hub, limits.subscriptions_per_connection),
+        viewer: Viewer::new(&hub, limits.subscriptions_per_connection, admission, principal),
         outbox: Outbox::new(format, credit),
         heartbeat: Heartbeat::new(now),
         allowance: Allowance::new(pace::messages(&limits), pace::bytes(&limits), now),
@@ -81,7 +88,7 @@ enum Ending {
 struct Conversation {
     connection: Connection,
     format: Format,
-    reader: Reader,
+    viewer: Viewer,
     outbox: Outbox,
     heartbeat: Heartbeat,
     /// What the client may still send.
@@ -102,6 +109,11 @@ impl Conversation {
                 }
                 return Ending::Gone;
             }
+            if let Some(refusal) = self.viewer.over() {
+                self.guest.ends(refusal.code());
+                self.metrics.requests().refused(Door::Stream, refusal.code());
+                return Ending::Close(POLICY, refusal.to_string());
+            }
             let granted = self.outbox.room();
             let room = Room { updates: granted.min(ROOM.updates), ..ROOM };
             tokio::select! {
@@ -121,9 +133,13 @@ impl Conversation {
                         Err(Ended::Gone(_)) => return Ending::Gone,
                     }
                 }
-                items = self.reader.next(room), if granted > 0 => {
-                    self.was_sent_updates = true;
-                    self.outbox.hold(items);
+                items = self.viewer.next((granted > 0).then_some(room)) => {
+                    if granted > 0 {
+                        self.was_sent_updates = true;
+                        self.outbox.hold(items);
+                    } else {
+                        self.say_now(items);
+                    }
                 }
                 () = sleep_until(self.heartbeat.due()) => match self.heartbeat.beat(Instant::now()) {
                     Beat::Ping => self.connection.queue(frame::ping(b"")),
@@ -197,7 +213,11 @@ impl Conversation {
     async fn act(&mut self, id: Option<u64>, action: Action) {
         let answered = match action {
             Action::Subscribe(request) => self.subscribe(&request).await,
-            Action::Unsubscribe(request) => self.reader.unsubscribe(Some(&request)),
+            Action::Unsubscribe(request) => self.viewer.unsubscribe(Some(&request)),
+            Action::Refresh(request) => match self.viewer.refresh(Some(&request)).await {
+                Some(outcome) => outcome,
+                None => Err(unknown_type("auth_refresh")),
+            },
             Action::Credit(updates) => {
                 let credit = self.outbox.grant(updates);
                 if id.is_some() {
@@ -226,7 +246,16 @@ impl Conversation {
             let message = format!("snapshots of {limit} tasks wait for credit; grant some first");
             return Err(Refusal::new("too_many_subscriptions", message, Some(task_id)));
         }
-        self.reader.subscribe(Some(request)).await
+        self.viewer.subscribe(Some(request)).await
+    }
+
+    /// Says what waits for no credit.
+    fn say_now(&mut self, items: Vec<Item>) {
+        for item in items {
+            if let Item::Notice(kind, body) = item {
+                self.outbox.say(kind, None, body);
+            }
+        }
     }
 
     /// Notes why the conversation ends.

@@ -16,6 +16,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Nothing here takes nearly as long; a test that hangs fails instead.
@@ -238,9 +240,19 @@ impl Client {
 
     /// A connection that joined no namespace yet.
     pub(crate) async fn open(server: &Server) -> Client {
+        Client::open_with(server, &[]).await
+    }
+
+    /// The same with headers in the handshake.
+    pub(crate) async fn open_with(server: &Server, headers: &[(&str, &str)]) -> Client {
         let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", server.address);
+        let mut request = url.into_client_request().expect("a URL");
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a name");
+            request.headers_mut().insert(name, value.parse().expect("a value"));
+        }
         let (socket, _) =
-            soon("handshake", tokio_tungstenite::connect_async(url)).await.expect("a handshake");
+            soon("handshake", tokio_tungstenite::connect_async(request)).await.expect("a handshake");
         let mut client = Client { socket };
         let open = client.next().await;
         assert!(open.starts_with("0{"), "{open}");

@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod access;
 mod document;
 mod follow;
 mod options;

@@ -45,8 +45,8 @@ impl Place {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    fn still_holds(&self, principal: &Principal) -> Result<(), Refusal> {
-        self.ring.held().still_holds(principal, self.now_ms.load(Ordering::Relaxed))
+    fn has_withdrawn(&self, principal: &Principal) -> bool {
+        self.ring.held().has_withdrawn(principal, self.now_ms.load(Ordering::Relaxed))
     }
 }
 
@@ -65,7 +65,7 @@ async fn a_key_works_at_once_although_another_process_made_it() {
     assert_eq!((principal.name(), principal.owner()), ("ann", Some("ann")));
     assert_eq!(principal.scopes().to_string(), "tasks:read tasks:write");
     assert_eq!(principal.proof(), &Proof::Key(key.id().into()));
-    assert_eq!(place.still_holds(&principal), Ok(()), "and is known from then on");
+    assert!(!place.has_withdrawn(&principal), "and is known from then on");
 }
 
 #[tokio::test]
@@ -94,8 +94,8 @@ async fn a_revoked_key_ends_also_for_who_is_connected() {
     place.desk.revoke(key.id()).await.unwrap();
     place.ring.refresh().await.unwrap();
     assert!(changes.has_changed().unwrap());
-    assert_eq!(place.still_holds(&principal), Err(Refusal::Revoked));
-    assert_eq!(place.still_holds(&bystander), Ok(()));
+    assert!(place.has_withdrawn(&principal));
+    assert!(!place.has_withdrawn(&bystander));
     assert_eq!(refusal(place.ring.principal(&key.reveal()).await), Refusal::Revoked);
     // Nothing changed, so nobody is woken.
     changes.mark_unchanged();
@@ -115,7 +115,7 @@ async fn the_ring_notices_by_itself() {
         () = place.ring.follow() => unreachable!("it goes on"),
         changed = changes.changed() => changed.unwrap(),
     }
-    assert_eq!(place.still_holds(&principal), Err(Refusal::Revoked));
+    assert!(place.has_withdrawn(&principal));
 }
 
 #[tokio::test]
@@ -125,12 +125,12 @@ async fn a_key_expires_to_the_millisecond() {
     place.pass_ms(9_999);
     let principal = place.ring.principal(&key.reveal()).await.unwrap();
     assert_eq!(principal.expires_ms(), Some(NOW_MS + 10_000));
-    assert_eq!(place.still_holds(&principal), Ok(()));
+    assert!(!place.has_withdrawn(&principal));
     place.pass_ms(1);
-    assert_eq!(place.still_holds(&principal), Err(Refusal::Expired));
     assert_eq!(refusal(place.ring.principal(&key.reveal()).await), Refusal::Expired, "from memory");
     place.key("tasks:read", None).await;
     place.ring.refresh().await.unwrap();
+    assert!(!place.has_withdrawn(&principal), "it has expired, which is something else");
     assert_eq!(refusal(place.ring.principal(&key.reveal()).await), Refusal::Expired, "from the store");
 }
 
@@ -158,16 +158,15 @@ async fn a_share_link_shows_one_task_until_it_ends_or_all_are_ended() {
     assert_eq!((principal.scopes().to_string().as_str(), principal.sees_all()), ("tasks:read", false));
     place.key("tasks:read", None).await;
     place.ring.refresh().await.unwrap();
-    assert_eq!(place.still_holds(&principal), Ok(()), "keys are no matter of links");
+    assert!(!place.has_withdrawn(&principal), "keys are no matter of links");
     place.desk.revoke_share_links().await.unwrap();
     place.ring.refresh().await.unwrap();
-    assert_eq!(place.still_holds(&principal), Err(Refusal::Revoked));
+    assert!(place.has_withdrawn(&principal));
     assert_eq!(place.ring.share(&token), Err(Refusal::BadSignature));
     let later = place.ring.share_token(TASK, NOW_MS + 10_000).unwrap();
     let principal = place.ring.share(&later).unwrap();
-    assert_eq!(place.still_holds(&principal), Ok(()));
+    assert!(!place.has_withdrawn(&principal));
     place.pass_ms(10_000);
-    assert_eq!(place.still_holds(&principal), Err(Refusal::Expired));
     assert_eq!(place.ring.share(&later), Err(Refusal::Expired));
 }
 
