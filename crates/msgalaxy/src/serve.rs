@@ -85,35 +85,67 @@ async fn serve(settings: Settings) -> Exit {
     }
 }
 
-/// Resolves at the first SIGINT or SIGTERM; the second ends the process.
-async fn stop_signal() {
-    wait_for_signal().await;
-    say("stopping; a second signal ends at once");
-    tokio::spawn(async {
-        wait_for_signal().await;
+/// Resolves at the first SIGINT or SIGTERM; the second ends the process. Heard
+/// are those from now on: who is told that the server listens may stop it at
+/// once.
+fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let mut signals = Signals::new();
+    tokio::spawn(async move {
+        signals.next().await;
+        say("stopping; a second signal ends at once");
+        // The server may have ended by itself.
+        let _ = stop.send(());
+        signals.next().await;
         std::process::exit(130);
     });
+    async {
+        if stopped.await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
+/// The signals that end a server. Where none can be heard, the system's own
+/// action ends the process.
 #[cfg(unix)]
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without handlers the system's own action ends the process.
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+struct Signals(Option<[tokio::signal::unix::Signal; 2]>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Signals {
+        use tokio::signal::unix::{SignalKind, signal};
+        let both = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        Signals(match both {
+            [Ok(interrupt), Ok(terminate)] => Some([interrupt, terminate]),
+            _ => None,
+        })
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some([interrupt, terminate]) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Signals {
+        Signals
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
