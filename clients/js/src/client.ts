@@ -1,5 +1,5 @@
 import { ALL_TASKS, type AllTasksOptions, AllTasksStream } from './all-tasks.js';
-import { Connection, type ConnectionOptions } from './connection.js';
+import { Connection, type ConnectionOptions, readToken } from './connection.js';
 import { ApiError, type Problem, UnreachableError } from './errors.js';
 import type { IterationMetrics, TaskEvent, Vector } from './events.js';
 import { TaskStream, type TaskStreamOptions } from './stream.js';
@@ -285,7 +285,8 @@ export class Client {
     const url = this.#url(path, content.query);
     const headers = new Headers({ Accept: 'application/json' });
     if (this.language !== undefined) headers.set('Accept-Language', this.language);
-    if (this.#options.token !== undefined) headers.set('Authorization', `Bearer ${this.#options.token}`);
+    const token = await readToken(this.#options.token);
+    if (token !== undefined) headers.set('Authorization', `Bearer ${token}`);
     if (content.json !== undefined) headers.set('Content-Type', 'application/json');
     if (content.body !== undefined) headers.set('Content-Type', 'application/octet-stream');
     let response: Response;

@@ -15,10 +15,13 @@ export interface ConnectionStatus {
   reason?: string;
 }
 
+/** An access key, a JWT or the token of a share link; a function is asked for a fresh one whenever one is needed. */
+export type Token = string | (() => string | Promise<string>);
+
 /** Settings of a connection. */
 export interface ConnectionOptions {
-  /** Sent in the connect packet. */
-  token?: string;
+  /** For a server that asks for one. A function keeps the connection up beyond the end of a token. */
+  token?: Token;
   /** Anything else that socket.io-client understands. */
   socket?: Partial<ManagerOptions & SocketOptions>;
 }
@@ -33,8 +36,10 @@ export class Connection {
   readonly #listeners = new Set<(status: ConnectionStatus) => void>();
   readonly #held = new Map<string, { streams: number; options: string }>();
   #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #token: Token | undefined;
 
   constructor(baseUrl: string, options: ConnectionOptions = {}) {
+    this.#token = options.token;
     const base = new URL(baseUrl);
     this.socket = io(`${base.origin}/tasks`, {
       path: `${base.pathname.replace(/\/$/, '')}/socket.io/`,
@@ -44,7 +49,7 @@ export class Connection {
       reconnectionDelay: 300,
       reconnectionDelayMax: 5000,
       autoConnect: false,
-      ...(options.token === undefined ? {} : { auth: { token: options.token } }),
+      ...(options.token === undefined ? {} : { auth: (send: (auth: object) => void) => void this.#authenticate(send) }),
       ...options.socket,
     });
     this.#listen();
@@ -102,6 +107,9 @@ export class Connection {
         if (this.#status.phase === 'connected') this.#become({ ...this.#status, transport: transport.name });
       });
     });
+    socket.on('error', (refusal?: { code?: string }) => {
+      if (refusal?.code === 'token_expiring') void this.#renew();
+    });
     // Told just before the manager makes the engine of the next try.
     socket.io.on('reconnect_attempt', () => queueMicrotask(() => this.#noticeEarlyClose()));
     socket.on('disconnect', (reason) => {
@@ -117,6 +125,26 @@ export class Connection {
       this.#become({ phase, attempt: this.#status.attempt + 1, reason: error.message });
       if (!socket.active) this.#connectLater();
     });
+  }
+
+  /** Without a token the server says why it refuses. */
+  async #authenticate(send: (auth: object) => void): Promise<void> {
+    try {
+      send({ token: await readToken(this.#token) });
+    } catch {
+      send({});
+    }
+  }
+
+  /** The token is about to end; the one who gave it may have a new one. */
+  async #renew(): Promise<void> {
+    if (typeof this.#token !== 'function') return;
+    try {
+      const token = await readToken(this.#token);
+      if (this.socket.connected) this.socket.emit('auth_refresh', { token });
+    } catch {
+      // The connection ends then, and the next one asks again.
+    }
   }
 
   #connect(): void {
@@ -149,4 +177,9 @@ export class Connection {
     this.#status = status;
     for (const listener of [...this.#listeners]) listener(status);
   }
+}
+
+/** The token as of now. */
+export async function readToken(token: Token | undefined): Promise<string | undefined> {
+  return typeof token === 'function' ? token() : token;
 }

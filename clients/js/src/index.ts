@@ -32,7 +32,7 @@ export type { AllTasksOptions, AllTasksPhase } from './all-tasks.js';
 export { AllTasksStream } from './all-tasks.js';
 
 /** The one socket under all streams of a client. */
-export type { ConnectionOptions, ConnectionPhase, ConnectionStatus } from './connection.js';
+export type { ConnectionOptions, ConnectionPhase, ConnectionStatus, Token } from './connection.js';
 export { Connection } from './connection.js';
 
 /** REST operations, addresses, and the door to the streams. */

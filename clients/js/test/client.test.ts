@@ -27,6 +27,20 @@ describe('requests', () => {
     expect(await request.json()).toEqual({ bom_file: 'config/bom_example.json', max_iterations: 20 });
   });
 
+  it('ask for a token each time when it is a function', async () => {
+    const shown: (string | null)[] = [];
+    const client = new Client('http://server.test', {
+      token: () => `token ${shown.length}`,
+      fetch: async (input, init) => {
+        shown.push(new Request(input as URL, init).headers.get('authorization'));
+        return Response.json({});
+      },
+    });
+    await client.health();
+    await client.health();
+    expect(shown).toEqual(['Bearer token 0', 'Bearer token 1']);
+  });
+
   it('encode ids and names', async () => {
     const { client, requests } = serverThat(() => Response.json({}));
     await client.iteration('../x', 3);

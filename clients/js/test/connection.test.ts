@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Connection } from '../src/index.js';
 
 it('tries again at once when a WebSocket closes before its handshake', async () => {
@@ -25,4 +25,36 @@ it('tries again at once when a WebSocket closes before its handshake', async () 
   connection.close();
   server.close();
   expect(connection.status.phase).toBe('closed');
+});
+
+/** What the connect packet carries. */
+function credentials(connection: Connection): Promise<object> {
+  return new Promise((resolve) => (connection.socket.auth as (send: (auth: object) => void) => void)(resolve));
+}
+
+it('shows a fresh token at every connection and when the old one is about to end', async () => {
+  let made = 0;
+  const connection = new Connection('http://server.test', { token: async () => `token ${(made += 1)}` });
+  expect(await credentials(connection)).toEqual({ token: 'token 1' });
+  expect(await credentials(connection)).toEqual({ token: 'token 2' });
+  Object.defineProperty(connection.socket, 'connected', { value: true });
+  const sent = vi.spyOn(connection.socket, 'emit').mockReturnValue(connection.socket);
+  const [heard] = connection.socket.listeners('error') as [(refusal: object) => void];
+  heard({ code: 'task_not_found' });
+  heard({ code: 'token_expiring' });
+  await vi.waitFor(() => expect(sent).toHaveBeenCalled());
+  expect(sent.mock.calls).toEqual([['auth_refresh', { token: 'token 3' }]]);
+});
+
+it('lets the server say why when there is no token to be had, and renews none that is fixed', async () => {
+  const broken = new Connection('http://server.test', { token: () => Promise.reject(new Error('signed out')) });
+  expect(await credentials(broken)).toEqual({});
+  const fixed = new Connection('http://server.test', { token: 'msg_x' });
+  expect(await credentials(fixed)).toEqual({ token: 'msg_x' });
+  Object.defineProperty(fixed.socket, 'connected', { value: true });
+  const sent = vi.spyOn(fixed.socket, 'emit').mockReturnValue(fixed.socket);
+  (fixed.socket.listeners('error')[0] as (refusal: object) => void)({ code: 'token_expiring' });
+  await Promise.resolve();
+  expect(sent).not.toHaveBeenCalled();
+  expect(new Connection('http://server.test').socket.auth).toBeUndefined();
 });
