@@ -39,6 +39,21 @@ def test_create_sends_only_what_was_given(client: APIClient, server: ScriptedSer
     assert "bom_file" not in sent
 
 
+def test_a_token_goes_with_every_request_and_is_asked_for_anew(server: ScriptedServer) -> None:
+    shown: list[str | None] = []
+
+    def note(request: requests.PreparedRequest, **_: object) -> None:
+        shown.append(request.headers.get("Authorization"))
+
+    tokens = iter(["first", "second"])
+    for token in ("msg_x", lambda: next(tokens), None):
+        with APIClient(server.url, token=token) as client:
+            client.session.hooks["response"].append(lambda answer, **_: note(answer.request))
+            for _ in range(2):
+                client.session.get(f"{server.url}/api/health")
+    assert shown == ["Bearer msg_x"] * 2 + ["Bearer first", "Bearer second"] + [None] * 2
+
+
 def test_a_refusal_says_what_the_server_said(client: APIClient, server: ScriptedServer) -> None:
     problem = {"code": "bom.mass", "pointer": "/components/0/mass"}
     server.rest_answers["POST", "/api/tasks"] = (

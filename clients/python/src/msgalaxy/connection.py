@@ -91,12 +91,15 @@ def stands(sio: socketio.Client) -> bool:
     return bool(sio.connected and sio.eio.state == "connected" and writer and writer.is_alive())
 
 
-def join(sio: socketio.Client, timeout_s: float) -> None:
-    """Waits until the namespace is joined; the library would also wait for a broken connection."""
+def join(sio: socketio.Client, timeout_s: float, why: Callable[[], str]) -> None:
+    """Waits until the namespace is joined; the library would also wait for a broken connection.
+
+    `why` tells what the server said when it refused.
+    """
     deadline_s = time.monotonic() + timeout_s
     while NAMESPACE not in sio.namespaces:
         if sio.failed_namespaces:
-            raise SocketConnectionError(f"the server refused the namespace {NAMESPACE}")
+            raise SocketConnectionError(f"the server refused the connection: {why()}")
         if not stands(sio):
             raise SocketConnectionError("the connection broke while it was made")
         if time.monotonic() > deadline_s:

@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ from msgalaxy.connection import (
     stands,
 )
 from msgalaxy.delivery import Options, Stream, Update, Verdict, read_layout
-from msgalaxy.rest import FINAL_STATUSES, APIClient, as_object
+from msgalaxy.rest import FINAL_STATUSES, APIClient, Token, as_object, read_token
 from msgalaxy.state import TaskState
 
 #: Seconds until a subscription is asked for again when the server had trouble, or when an event is
@@ -50,6 +50,9 @@ class TaskWebSocketClient(Callbacks):
 
     A broken connection is made again without end, and the subscriptions continue where they stood,
     until `disconnect()` is called.
+
+    `token` is for a server that asks for one. A function is called for each connection, and when
+    the token in use is about to end: so the connection stays.
     """
 
     def __init__(
@@ -60,9 +63,11 @@ class TaskWebSocketClient(Callbacks):
         connect_timeout: int = 10,
         retry_delay: float = 0.5,
         retry_delay_max: float = 5.0,
+        token: Token | None = None,
     ) -> None:
         super().__init__()
         self.server_url = server_url
+        self._token = token
         self.connected = False
         self._transports = list(transports) if transports is not None else None
         self._connect_timeout_s = connect_timeout
@@ -73,6 +78,8 @@ class TaskWebSocketClient(Callbacks):
         # Guards the streams; told whenever one ends.
         self._changed = threading.Condition()
         self._open = False
+        #: Why the server let the last connection not in.
+        self._refusal = "no reason given"
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
         # The library leaves out what the address says beyond the host.
@@ -212,6 +219,7 @@ class TaskWebSocketClient(Callbacks):
         sio.on("task_update", self._on_task_update, namespace=NAMESPACE)
         sio.on("subscribed", self._on_subscribed, namespace=NAMESPACE)
         sio.on("error", self._on_server_error, namespace=NAMESPACE)
+        sio.on("connect_error", self._on_refused, namespace=NAMESPACE)
         return sio
 
     def _lost(self, sio: socketio.Client) -> None:
@@ -228,9 +236,10 @@ class TaskWebSocketClient(Callbacks):
                 namespaces=[NAMESPACE],
                 transports=self._transports,
                 socketio_path=self._path,
+                auth=None if self._token is None else {"token": read_token(self._token)},
                 wait=False,
             )
-            join(self.sio, self._connect_timeout_s)
+            join(self.sio, self._connect_timeout_s, lambda: self._refusal)
         except Exception:
             self._hang_up(patience_s=0)
             raise
@@ -285,6 +294,14 @@ class TaskWebSocketClient(Callbacks):
         with self._changed:
             self._changed.wait_for(lambda: not self._open, seconds)
 
+    def _renew(self, token: Callable[[], str]) -> None:
+        """The token is about to end: shows a new one, without which the connection ends."""
+        try:
+            self.sio.emit("auth_refresh", {"token": token()}, namespace=NAMESPACE)
+        except Exception as error:
+            # The next connection asks for a token again.
+            logger.warning("the token could not be renewed: %s", error)
+
     def _send_subscribe(self, stream: Stream) -> None:
         with self._changed:
             stream.confirmed = False
@@ -319,7 +336,7 @@ class TaskWebSocketClient(Callbacks):
 
     def _read_missed(self, known: AllTasks, task_id: str, after: int) -> bool:
         """Reads one task's log; says whether that was possible."""
-        with APIClient(self.server_url, timeout=self._connect_timeout_s) as api:
+        with APIClient(self.server_url, timeout=self._connect_timeout_s, token=self._token) as api:
             log = read_log(api, task_id, after, known.log_id)
         with self._changed:
             if log is None or self._all is not known:
@@ -416,12 +433,20 @@ class TaskWebSocketClient(Callbacks):
         self._tell(self.on_missed, task_id)
         self._wake.set()
 
+    def _on_refused(self, answer: object = None, *_: object) -> None:
+        refusal = as_object(answer) or {"message": str(answer)}
+        code = (as_object(refusal.get("data")) or {}).get("code")
+        self._refusal = f"{refusal.get('message')}" + (f" [{code}]" if code else "")
+
     def _on_server_error(self, answer: object = None, *_: object) -> None:
         data = as_object(answer) or {"message": str(answer)}
         asked, code = data.get("task_id"), data.get("code")
         if code == "events_missed":
             for task_id in data.get("task_ids", [ALL_TASKS]):
                 self._missed(str(task_id))
+            return
+        if code == "token_expiring" and callable(self._token):
+            self._renew(self._token)
             return
         if self.on_server_error is None:
             logger.warning("the server refused a request: %s", data.get("message"))

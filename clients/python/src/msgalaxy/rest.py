@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -11,6 +11,9 @@ from urllib.parse import quote
 import requests
 
 JSON = dict[str, Any]
+
+#: An access key, a JWT or the token of a share link, or who is asked for a fresh one each time.
+Token = str | Callable[[], str]
 
 #: Statuses after which nothing more happens to a task.
 FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
@@ -37,11 +40,29 @@ class APIError(requests.HTTPError):
         super().__init__(f"{self.status} {self.error}", response=response)
 
 
+class Bearer(requests.auth.AuthBase):
+    """Shows a token with every request to the server, and to no other that it sends us to."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Adds the token to a request."""
+        request.headers["Authorization"] = f"Bearer {read_token(self._token)}"
+        return request
+
+
+def read_token(token: Token) -> str:
+    """The token as of now."""
+    return token if isinstance(token, str) else token()
+
+
 class APIClient:
     """Speaks to the REST interface of one server.
 
     Every method returns the decoded JSON answer. A refusal raises `APIError`, which is a
-    `requests.HTTPError`; no answer at all raises another `requests.RequestException`.
+    `requests.HTTPError`; no answer at all raises another `requests.RequestException`. `token` is
+    for a server that asks for one; a function is called for each request.
     """
 
     def __init__(
@@ -49,10 +70,13 @@ class APIClient:
         base_url: str = "http://localhost:5000",
         *,
         timeout: float | tuple[float, float] = DEFAULT_TIMEOUT_S,
+        token: Token | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.session = requests.Session()
         self.timeout = timeout
+        if token is not None:
+            self.session.auth = Bearer(token)
 
     def close(self) -> None:
         """Gives the connections back. The client is a context manager, too."""
