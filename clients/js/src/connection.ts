@@ -26,6 +26,12 @@ export interface ConnectionOptions {
   socket?: Partial<ManagerOptions & SocketOptions>;
 }
 
+/** Pause before a server that hung up or refused is tried again. */
+const RETRY_MS = 1000;
+
+/** The longest pause that a server may ask for. */
+const LONGEST_PAUSE_MS = 60_000;
+
 /**
  * The one socket under all streams of a client. It opens with the first stream
  * and tries again for ever, also when the server ended it.
@@ -36,6 +42,8 @@ export class Connection {
   readonly #listeners = new Set<(status: ConnectionStatus) => void>();
   readonly #held = new Map<string, { streams: number; options: string }>();
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Asked for by a server that was about to end. */
+  #pauseMs: number | undefined;
   readonly #token: Token | undefined;
 
   constructor(baseUrl: string, options: ConnectionOptions = {}) {
@@ -110,11 +118,12 @@ export class Connection {
     socket.on('error', (refusal?: { code?: string }) => {
       if (refusal?.code === 'token_expiring') void this.#renew();
     });
+    socket.on('server_draining', (notice?: { retry_ms?: unknown }) => this.#leave(notice?.retry_ms));
     // Told just before the manager makes the engine of the next try.
     socket.io.on('reconnect_attempt', () => queueMicrotask(() => this.#noticeEarlyClose()));
     socket.on('disconnect', (reason) => {
       if (this.#status.phase === 'closed') return;
-      this.#become({ phase: 'reconnecting', attempt: 0, reason });
+      this.#become({ phase: 'reconnecting', attempt: 0, reason: this.#pauseMs === undefined ? reason : 'server draining' });
       // socket.io-client does not come back by itself when the server hung up.
       if (!socket.active) this.#connectLater();
     });
@@ -147,6 +156,15 @@ export class Connection {
     }
   }
 
+  /** The server is about to end; in so many milliseconds another may be there. */
+  #leave(retryMs: unknown): void {
+    if (typeof retryMs !== 'number' || !(retryMs > 0)) return;
+    // A little more for some than for others: not all clients at once.
+    this.#pauseMs = Math.min(retryMs, LONGEST_PAUSE_MS) * (1 + Math.random() / 4);
+    // Else the library would come back when it likes.
+    this.socket.disconnect();
+  }
+
   #connect(): void {
     this.socket.connect();
     this.#noticeEarlyClose();
@@ -168,9 +186,11 @@ export class Connection {
 
   #connectLater(): void {
     clearTimeout(this.#retry);
+    const pauseMs = this.#pauseMs ?? RETRY_MS;
+    this.#pauseMs = undefined;
     this.#retry = setTimeout(() => {
       if (this.#status.phase !== 'closed') this.#connect();
-    }, 1000);
+    }, pauseMs);
   }
 
   #become(status: ConnectionStatus): void {

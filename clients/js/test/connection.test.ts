@@ -58,3 +58,43 @@ it('lets the server say why when there is no token to be had, and renews none th
   expect(sent).not.toHaveBeenCalled();
   expect(new Connection('http://server.test').socket.auth).toBeUndefined();
 });
+
+it('leaves when the server is about to end, and stays away for as long as it wants', () => {
+  vi.useFakeTimers();
+  try {
+    const connection = new Connection('http://server.test');
+    const { socket } = connection;
+    const [heard] = socket.listeners('server_draining') as [(notice?: object) => void];
+    const [left] = socket.listeners('disconnect') as [(reason: string) => void];
+    const leave = vi.spyOn(socket, 'disconnect').mockImplementation(() => {
+      left('io client disconnect');
+      return socket;
+    });
+    const connect = vi.spyOn(socket, 'connect').mockReturnValue(socket);
+    for (const nothing of [undefined, {}, { retry_ms: 'soon' }, { retry_ms: -1 }, { retry_ms: Number.NaN }]) heard(nothing);
+    expect(leave).not.toHaveBeenCalled();
+
+    heard({ message: 'The server is about to end', retry_ms: 4000 });
+    expect(connection.status).toEqual({ phase: 'reconnecting', attempt: 0, reason: 'server draining' });
+    vi.advanceTimersByTime(3999);
+    expect(connect).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1001);
+    expect(connect).toHaveBeenCalledTimes(1);
+
+    // Nobody is kept away for good, and another end is none of this kind.
+    heard({ retry_ms: 1e12 });
+    vi.advanceTimersByTime(75_000);
+    expect(connect).toHaveBeenCalledTimes(2);
+    left('io server disconnect');
+    expect(connection.status.reason).toBe('io server disconnect');
+    vi.advanceTimersByTime(1000);
+    expect(connect).toHaveBeenCalledTimes(3);
+
+    heard({ retry_ms: 1000 });
+    connection.close();
+    vi.advanceTimersByTime(75_000);
+    expect(connect).toHaveBeenCalledTimes(3);
+  } finally {
+    vi.useRealTimers();
+  }
+});

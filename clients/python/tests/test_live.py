@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
+import pytest
 from server import ScriptedServer, update
 
 from msgalaxy import TaskWebSocketClient
@@ -163,6 +165,56 @@ def test_after_an_orderly_close_it_connects_and_continues(
     assert live.connected is True
     assert seen == [1, 2, 3, 4]
     assert server.requests[-1] == {"task_id": "t", "after_seq": 2, "log_id": "log-1"}
+
+
+def test_it_stays_away_for_as_long_as_a_server_that_ends_wants(
+    server: ScriptedServer, live: TaskWebSocketClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.logs["t"] = [update("t", 1), update("t", 2)]
+    seen = record(live)
+    errors: list[Any] = []
+    live.on_server_error = errors.append
+    live.connect()
+    live.subscribe("t")
+    server.wait_for_subscriptions(1)
+    server.logs["t"] += [update("t", 3), done("t", 4)]
+    pauses: list[float] = []
+    told = threading.Event()
+
+    def pause(seconds: float) -> None:
+        assert told.wait(20)
+        pauses.append(seconds)
+
+    on_draining = live.sio.handlers["/tasks"]["server_draining"]
+
+    def hear(notice: Any) -> None:
+        on_draining(notice)
+        told.set()
+
+    monkeypatch.setattr(live, "_pause", pause)
+    live.sio.on("server_draining", hear, namespace="/tasks")
+    server.emit("server_draining", {"message": "The server is about to end", "retry_ms": 50_000})
+    server.drop_clients()
+    assert live.wait_for_completion(timeout=20) == {"t": "completed"}
+    assert (seen, errors) == ([1, 2, 3, 4], [])
+    # Two for a try: of its own accord, then what is left of what the server asked for.
+    own, asked = pauses[:2]
+    assert own <= 0.05
+    assert 40 < asked <= 62.5
+
+
+@pytest.mark.parametrize("retry_ms", [None, "soon", -5, 0, float("nan"), [1]])
+def test_a_time_that_is_none_changes_nothing(retry_ms: Any) -> None:
+    live = TaskWebSocketClient()
+    live._on_draining({"retry_ms": retry_ms})
+    live._on_draining()
+    assert live._not_before_s == 0
+
+
+def test_nobody_is_kept_away_for_good() -> None:
+    live = TaskWebSocketClient()
+    live._on_draining({"retry_ms": 1e12})
+    assert live._not_before_s <= time.monotonic() + 1.25 * 60
 
 
 def test_it_survives_the_servers_restart_on_the_same_port(live: TaskWebSocketClient) -> None:

@@ -31,6 +31,9 @@ from msgalaxy.state import TaskState
 #: missing although it was asked for.
 RETRY_DELAY_S = 1.0
 
+#: The longest pause that a server may ask for.
+LONGEST_PAUSE_S = 60.0
+
 #: Seconds to wait for an orderly close.
 HANG_UP_PATIENCE_S = 1.0
 
@@ -78,6 +81,8 @@ class TaskWebSocketClient(Callbacks):
         # Guards the streams; told whenever one ends.
         self._changed = threading.Condition()
         self._open = False
+        #: When a server that was about to end wants this client back.
+        self._not_before_s = 0.0
         #: Why the server let the last connection not in.
         self._refusal = "no reason given"
         self._wake = threading.Event()
@@ -219,6 +224,7 @@ class TaskWebSocketClient(Callbacks):
         sio.on("task_update", self._on_task_update, namespace=NAMESPACE)
         sio.on("subscribed", self._on_subscribed, namespace=NAMESPACE)
         sio.on("error", self._on_server_error, namespace=NAMESPACE)
+        sio.on("server_draining", self._on_draining, namespace=NAMESPACE)
         sio.on("connect_error", self._on_refused, namespace=NAMESPACE)
         return sio
 
@@ -278,6 +284,7 @@ class TaskWebSocketClient(Callbacks):
             self.connected = False
             pause_s = min(self._retry_delay_s * 2**failures, self._retry_delay_max_s)
             self._pause(pause_s * random.uniform(0.5, 1.0))
+            self._pause(self._not_before_s - time.monotonic())
             if not self._open:
                 return
             try:
@@ -432,6 +439,16 @@ class TaskWebSocketClient(Callbacks):
             self._all.missed(task_id)
         self._tell(self.on_missed, task_id)
         self._wake.set()
+
+    def _on_draining(self, notice: object = None, *_: object) -> None:
+        """The server is about to end, and says in how many milliseconds another may be there."""
+        retry_ms = (as_object(notice) or {}).get("retry_ms")
+        if not isinstance(retry_ms, (int, float)) or not retry_ms > 0:
+            return
+        # A little more for some than for others: not all clients at once.
+        pause_s = min(retry_ms / 1000, LONGEST_PAUSE_S) * random.uniform(1.0, 1.25)
+        self._not_before_s = time.monotonic() + pause_s
+        logger.info("the server is about to end; connecting again in %.1f s", pause_s)
 
     def _on_refused(self, answer: object = None, *_: object) -> None:
         refusal = as_object(answer) or {"message": str(answer)}
