@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections import Counter
@@ -17,7 +18,7 @@ from doors import EventStream, NativeStream
 from msgalaxy import APIClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from harness import PATIENCE_S, Server, Update, until
+from harness import PATIENCE_S, Server, Update, program, run, until
 
 BOM = "config/bom_example.json"
 
@@ -114,8 +115,10 @@ def limited(tmp_path: Path) -> Iterator[Callable[[str], Server]]:
 
 
 def test_what_is_appended_is_counted_by_kind(finished: tuple[Server, str, list[Update]]) -> None:
-    server, _, events = finished
+    server, task_id, events = finished
     metrics = Metrics(server)
+    text = requests.get(f"{server.url}/metrics", timeout=PATIENCE_S).text
+    assert task_id not in text, "numbers name no task"
     for kind, number in by_type(events).items():
         assert metrics.now("events_appended_total", type=kind) == number
     assert metrics.now("tasks", status="completed") == 1
@@ -248,6 +251,38 @@ def test_refusals_are_counted_where_they_are_given(own_server: Server) -> None:
     assert metrics.more("http_request_seconds_count", route="/api/tasks/{id}") == 3
     watcher.close()
     stream.close()
+
+
+def test_tokens_that_are_not_good_enough_are_counted_by_reason(
+    limited: Callable[[str], Server],
+) -> None:
+    server = limited('[auth]\nmode = "required"\n')
+    metrics = Metrics(server)
+    tasks = f"{server.url}/api/tasks"
+
+    def key(*scopes: str) -> str:
+        options = [part for scope in scopes for part in ("--scope", scope)]
+        made = run(
+            [program(), "token", "create", "--name", "test", *options, "--json"],
+            cwd=server.data_dir,
+        )
+        assert made.returncode == 0, made.stderr
+        return str(json.loads(made.stdout)["token"])
+
+    def status(token: str | None, method: str = "GET") -> int:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return requests.request(
+            method, tasks, headers=headers, json={}, timeout=PATIENCE_S
+        ).status_code
+
+    reader = key("tasks:read")
+    assert [status(None), status(None), status(reader)] == [401, 401, 200]
+    assert status(reader, "POST") == 403
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        Watcher(server.url, "websocket")
+    assert metrics.changes("auth_failures_total") == {"missing": 3, "scope_missing": 1}
+    assert metrics.more("refusals_total", door="http", code="token_missing") == 2
+    assert metrics.more("refusals_total", door="socketio", code="token_missing") == 1
 
 
 def test_limits_are_counted_under_the_names_that_settings_have(

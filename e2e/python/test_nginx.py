@@ -182,6 +182,41 @@ def test_the_metrics_are_not_for_those_who_come_through_the_proxy(
     assert request(url, "/readyz")[0] == 200
 
 
+def test_where_a_request_came_from_is_what_a_trusted_proxy_says(tmp_path: Path) -> None:
+    directories = [tmp_path / name for name in ("trusting", "other", "nginx")]
+    for directory in directories:
+        directory.mkdir()
+    settings = tmp_path / "msgalaxy.toml"
+    settings.write_text('insecure_no_auth = true\n[proxy]\ntrusted = ["127.0.0.1"]\n', "utf-8")
+    trusting = Server(directories[0], options=["--config", settings]).start()
+    other = Server(directories[1], options=["--insecure-no-auth"]).start()
+    proxy = Proxy(directories[2], [trusting.port])
+
+    def ask(url: str, path: str, claimed: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname
+        connection = http.client.HTTPConnection(
+            parts.hostname, parts.port, PATIENCE_S, source_address=("127.0.0.9", 0)
+        )
+        connection.request("GET", f"/api/{path}", headers={"X-Forwarded-For": claimed})
+        assert connection.getresponse().status == 404
+        connection.close()
+
+    try:
+        ask(proxy.urls["root"], "through-the-proxy", "6.6.6.6")
+        ask(trusting.url, "past-the-proxy", "6.6.6.6")
+        ask(other.url, "to-the-other", "6.6.6.6")
+    finally:
+        proxy.stop()
+        trusting.stop()
+        other.stop()
+    lines = [*trusting.log().splitlines(), *other.log().splitlines()]
+    for path in ["through-the-proxy", "past-the-proxy", "to-the-other"]:
+        (line,) = [line for line in lines if f"path=/api/{path} " in line]
+        # Nobody who asked is trusted: neither what they claim nor what nginx overwrote counts.
+        assert " client=127.0.0.9 " in line
+
+
 def test_polls_of_one_client_reach_the_server_that_made_its_session(tmp_path: Path) -> None:
     servers = []
     for name in ["one", "two"]:

@@ -1,20 +1,29 @@
 //! Takes connections and serves each on a task of its own.
 
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use realtime::WriteTimeout;
-use realtime::engine::PeerAddress;
+use realtime::engine::{CloseReason, PeerAddress};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use crate::config::Network;
+use crate::forwarded;
+use crate::metrics::Metrics;
 
 /// How long a client may keep its connection waiting.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +37,15 @@ pub(crate) struct Patience {
 /// Serves until `stop`, then takes no more and returns when the answers in
 /// flight are sent. A connection whose client keeps it waiting for too long is
 /// closed, so that nobody keeps one for nothing.
-/// Every request has its [`PeerAddress`] in its extensions.
+/// Every request has its [`PeerAddress`] in its extensions: where it came from,
+/// as far as `trusted` proxies tell.
 /// Dropped before its end, it ends every connection that is no WebSocket.
 pub(crate) async fn serve(
     mut listener: impl Listener<Io = TcpStream, Addr = SocketAddr>,
     router: Router,
     patience: Patience,
+    trusted: Arc<[Network]>,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     let mut builder = http1::Builder::new();
@@ -47,13 +59,15 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
         };
         let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request| {
-            request.extensions_mut().insert(PeerAddress(peer));
+        let trusted = trusted.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let client = forwarded::client(peer, request.headers(), &trusted);
+            request.extensions_mut().insert(PeerAddress(client));
             router.call(request)
         });
         let stream = TokioIo::new(WriteTimeout::new(stream, patience.write));
         let connection = builder.serve_connection(stream, service).with_upgrades();
-        let stop = stop.clone();
+        let (stop, metrics) = (stop.clone(), metrics.clone());
         connections.spawn(async move {
             let mut connection = pin!(connection);
             let served = tokio::select! {
@@ -65,6 +79,9 @@ pub(crate) async fn serve(
             };
             if let Err(error) = served {
                 tracing::debug!("connection: {error}");
+                if took_nothing(&error) {
+                    metrics.requests().cut_off(CloseReason::WriteTimeout);
+                }
             }
         });
     }
@@ -72,10 +89,15 @@ pub(crate) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
+/// Whether a connection ended because the client took nothing of an answer.
+fn took_nothing(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use axum::Extension;
@@ -93,18 +115,24 @@ mod tests {
     const PATIENCE: Patience = Patience { head: Duration::from_secs(20), write: Duration::from_secs(20) };
 
     /// Serves on a port of its own.
-    async fn start(router: Router, patience: Patience) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+    async fn start(
+        router: Router,
+        patience: Patience,
+        metrics: &Metrics,
+    ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, router, patience, stop.clone()));
-        (address, stop, served)
+        let trusted = Arc::default();
+        let served = serve(listener, router, patience, trusted, metrics.clone(), stop.clone());
+        (address, stop, tokio::spawn(served))
     }
 
     #[tokio::test]
     async fn every_request_of_a_connection_knows_its_peer() {
         let tell = |Extension(peer): Extension<PeerAddress>| async move { format!("I am {}.", peer.0) };
-        let (address, stop, served) = start(Router::new().route("/", get(tell)), PATIENCE).await;
+        let (address, stop, served) =
+            start(Router::new().route("/", get(tell)), PATIENCE, &Metrics::new()).await;
 
         let mut client = TcpStream::connect(address).await.unwrap();
         let expected = format!("I am {}.", client.local_addr().unwrap());
@@ -139,7 +167,8 @@ mod tests {
         };
         let patience = Patience { write: Duration::from_millis(200), ..PATIENCE };
         let router = Router::new().route("/endless", get(answer)).route("/", get(|| async { "here" }));
-        let (address, stop, served) = start(router, patience).await;
+        let metrics = Metrics::new();
+        let (address, stop, served) = start(router, patience, &metrics).await;
 
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -170,5 +199,6 @@ mod tests {
         drop(other);
         stop.cancel();
         served.await.unwrap();
+        assert_eq!(metrics.requests().hits("write_timeout_s"), 1);
     }
 }

@@ -11,6 +11,8 @@ mod events;
 mod metrics;
 /// Addresses.
 mod network;
+/// What stands in front.
+mod proxy;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ pub use auth::{Auth, AuthMode, Jwt, JwtAlgorithm};
 pub use events::Events;
 pub use metrics::Metrics;
 pub use network::Network;
+pub use proxy::Proxy;
 
 /// How a server works.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,6 +58,8 @@ pub struct Settings {
     pub events: Events,
     /// Who may read the metrics.
     pub metrics: Metrics,
+    /// What stands in front of the server.
+    pub proxy: Proxy,
     /// What may grow, and how far.
     pub limits: Limits,
 }
@@ -128,6 +133,7 @@ impl Default for Settings {
             cors: Cors::default(),
             events: Events::default(),
             metrics: Metrics::default(),
+            proxy: Proxy::default(),
             limits: Limits::default(),
         }
     }
@@ -236,6 +242,7 @@ const KEYS: &[&str] = &[
     "cors",
     "events",
     "metrics",
+    "proxy",
     "limits",
 ];
 const CORS_KEYS: &[&str] = &["origins"];
@@ -273,6 +280,7 @@ impl Settings {
             ("cors", CORS_KEYS),
             ("events", events::KEYS),
             ("metrics", metrics::KEYS),
+            ("proxy", proxy::KEYS),
             ("limits", LIMIT_KEYS),
         ] {
             let inner = name.split('.').try_fold(&table, |table, part| table.get(part)?.as_table());

@@ -12,6 +12,8 @@ pub mod config;
 mod run;
 /// Takes connections and serves each on a task of its own.
 mod accept;
+/// Whose request a proxy passed on.
+mod forwarded;
 
 /// What is wanted of a search, and its defaults.
 pub mod wishes;

@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::{Language, Problem};
+use realtime::engine::PeerAddress;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -258,9 +259,11 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let client = request.extensions().get::<PeerAddress>().map(|client| client.0.ip());
     let mut response = next.run(request).await;
     if let Some(error) = refusal(&response, &path) {
-        tracing::info!(%request_id, %method, %path, status = error.status.as_u16(), code = error.code, "refused");
+        let client = client.map(tracing::field::display);
+        tracing::info!(%request_id, client, %method, %path, status = error.status.as_u16(), code = error.code, "refused");
         let body = Body {
             error: &error.error,
             code: &error.code,

@@ -116,7 +116,10 @@ pub async fn run(
     );
     let router = routes::router(state.clone(), door.clone());
     let patience = state.settings().limits.patience();
-    let serve = accept::serve(listener.tap_io(tune), router, patience, stop_accepting.clone());
+    let trusted = state.settings().proxy.trusted.clone().into();
+    let metrics = state.metrics().clone();
+    let serve =
+        accept::serve(listener.tap_io(tune), router, patience, trusted, metrics, stop_accepting.clone());
     let mut serve = std::pin::pin!(serve);
     // Nobody may want to know; connections wait in the listener until served.
     let _ = ready.send(address);

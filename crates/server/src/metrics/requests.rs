@@ -12,6 +12,7 @@ use realtime::hooks::HandshakeRefused;
 use super::Metrics;
 use super::registrar::{Count, Labeled, Registrar};
 use super::sharded::Latency;
+use crate::auth::Refusal;
 use crate::problem;
 
 /// Counted at the doors.
@@ -21,6 +22,7 @@ pub(crate) struct Requests {
     seconds: Labeled<Latency, 1>,
     refusals: Labeled<Count, 2>,
     limits: Labeled<Count, 1>,
+    auth_failures: Labeled<Count, 1>,
 }
 
 /// Where a refusal was given.
@@ -71,6 +73,11 @@ impl Requests {
                 "Limits that somebody reached, as [limits] names them",
                 ["limit"],
             ),
+            auth_failures: registrar.counts(
+                "auth_failures",
+                "Refusals for a token that is missing, wrong or not enough",
+                ["reason"],
+            ),
         }
     }
 
@@ -79,6 +86,9 @@ impl Requests {
         self.refusals.of([door.name().to_owned(), code.to_owned()]).inc();
         if let Some(limit) = limit_of(code) {
             self.hit(limit);
+        }
+        if let Some(refusal) = Refusal::ALL.into_iter().find(|refusal| refusal.code() == code) {
+            self.auth_failures.of([refusal.label()]).inc();
         }
     }
 
@@ -105,6 +115,12 @@ impl Requests {
             CloseReason::PayloadTooLarge => self.hit("message_bytes"),
             _ => {}
         }
+    }
+
+    /// How often a limit was reached.
+    #[cfg(test)]
+    pub(crate) fn hits(&self, limit: &'static str) -> u64 {
+        self.limits.of([limit]).get()
     }
 
     fn hit(&self, limit: &'static str) {
