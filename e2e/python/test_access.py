@@ -117,6 +117,25 @@ def test_the_console_script_takes_the_token_from_the_environment(
     assert listed.returncode == 0, listed.stderr
 
 
+def test_watching_takes_the_token_from_the_environment(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, stranger = guarded.key(), guarded.key(name="bob")
+    with APIClient(guarded.server.url, token=key) as api:
+        task_id = api.create_task(BOM, 1)["task_id"]
+    watch = [program(), "watch", task_id, "--url", guarded.server.url, "--json"]
+    monkeypatch.setenv("MSGALAXY_TOKEN", key)
+    watched = run(watch)
+    assert watched.returncode == 0, watched.stderr
+    updates = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert [update["seq"] for update in updates] == list(range(1, len(updates) + 1))
+    monkeypatch.setenv("MSGALAXY_TOKEN", stranger)
+    refused = run(watch)
+    assert refused.returncode == 1
+    assert "task_not_found" in refused.stderr
+    assert stranger not in refused.stderr
+
+
 def test_a_share_link_reads_its_task(guarded: Guarded) -> None:
     with APIClient(guarded.server.url, token=guarded.key()) as api:
         task_id = api.create_task(BOM, 1)["task_id"]

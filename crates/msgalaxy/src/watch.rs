@@ -20,8 +20,12 @@ use self::screen::Screen;
 use self::stream::{Address, Lost, Stream};
 use crate::{Exit, fail};
 
-/// Options of `msgalaxy watch`.
+/// Options of `msgalaxy watch`. The token is none of them: every list of
+/// processes would show it.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A server that asks for a token gets the one in the environment variable MSGALAXY_TOKEN."
+)]
 pub(crate) struct Options {
     /// Id of the task
     #[arg(value_parser = task_id)]
@@ -70,17 +74,19 @@ pub(crate) fn run(options: &Options) -> Exit {
 async fn watch(options: &Options, screen: &mut Screen) -> Exit {
     let mut follow = Follow::new(&options.task);
     let mut pauses = PAUSES.iter();
+    let token = std::env::var("MSGALAXY_TOKEN").ok().filter(|token| !token.is_empty());
     loop {
         let before = follow.at();
-        let lost = match Stream::open(&options.url).await {
+        let lost = match Stream::open(&options.url, token.as_deref()).await {
             Ok(stream) => match talk(stream, &mut follow, screen).await {
                 ControlFlow::Break(exit) => return exit,
                 ControlFlow::Continue(lost) => lost,
             },
             Err(lost) => lost,
         };
-        // Only what has stood once is worth waiting for.
-        if !follow.has_stood() {
+        // Only what has stood once is worth waiting for, and who was let in then
+        // may not be now.
+        if lost.is_refused || !follow.has_stood() {
             return screen.no_answer(&options.url, &lost);
         }
         screen.lost(&lost);

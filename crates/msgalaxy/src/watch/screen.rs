@@ -82,6 +82,7 @@ impl Screen {
     /// The server could not even once be asked.
     pub(super) fn no_answer(&self, address: &Address, lost: &Lost) -> Exit {
         self.bar.suspend(|| match self.language {
+            _ if lost.is_refused => fail(format_args!("{address}: {lost}")),
             Language::En => fail(format_args!("no MsGalaxy server at {address}: {lost}")),
             Language::Zh => fail(format_args!("{address} 没有 MsGalaxy 服务器: {lost}")),
         })

@@ -52,17 +52,21 @@ impl fmt::Display for Address {
 
 /// Why there is no connection, or no longer one.
 #[derive(Debug)]
-pub(super) struct Lost(String);
+pub(super) struct Lost {
+    reason: String,
+    /// The server was reached, and does not let us in.
+    pub(super) is_refused: bool,
+}
 
 impl Lost {
     pub(super) fn new(reason: impl fmt::Display) -> Lost {
-        Lost(crate::report::printable(&reason.to_string()))
+        Lost { reason: crate::report::printable(&reason.to_string()), is_refused: false }
     }
 }
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
@@ -70,21 +74,26 @@ impl fmt::Display for Lost {
 pub(super) struct Stream(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Stream {
-    /// Connects.
-    pub(super) async fn open(address: &Address) -> Result<Stream, Lost> {
+    /// Connects, with a token if there is one.
+    pub(super) async fn open(address: &Address, token: Option<&str>) -> Result<Stream, Lost> {
         let mut request = address.stream.as_str().into_client_request().map_err(Lost::new)?;
         let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
         request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        if let Some(token) = token {
+            // The error would repeat the token.
+            let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| Lost::new("MSGALAXY_TOKEN holds characters that no token has"))?;
+            bearer.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        }
         match timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await {
             Err(_) => Err(Lost::new(format_args!("no answer in {} s", PATIENCE.as_secs()))),
             Ok(Err(Error::Http(refusal))) => {
                 let body: Value =
                     serde_json::from_slice(refusal.body().as_deref().unwrap_or_default()).unwrap_or_default();
-                Err(Lost::new(format_args!(
-                    "{}: {}",
-                    refusal.status(),
-                    body["error"].as_str().unwrap_or("refused")
-                )))
+                let reason = body["error"].as_str().unwrap_or("refused");
+                let is_refused = matches!(refusal.status().as_u16(), 401 | 403);
+                Err(Lost { is_refused, ..Lost::new(format_args!("{}: {reason}", refusal.status())) })
             }
             Ok(Err(error)) => Err(Lost::new(error)),
             Ok(Ok((socket, _))) => Ok(Stream(socket)),
