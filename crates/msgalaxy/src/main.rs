@@ -7,6 +7,8 @@
 
 /// `msgalaxy bom`
 mod bom;
+/// `msgalaxy config`
+mod config;
 /// `msgalaxy optimize`
 mod optimize;
 /// Problems of an input on a terminal.
@@ -44,6 +46,9 @@ enum Command {
     /// Checks a BOM, or writes a sample of one
     #[command(subcommand)]
     Bom(bom::Command),
+    /// Shows the settings of the server, and checks a file of them
+    #[command(subcommand)]
+    Config(config::Command),
     /// Makes, lists and ends the keys with which programs say who they are
     #[command(subcommand)]
     Token(token::Command),
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
         Command::Watch(options) => watch::run(&options),
         Command::Optimize(options) => optimize::run(&options),
         Command::Bom(command) => bom::run(&command),
+        Command::Config(command) => config::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,9 +5,10 @@ use server::Settings;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::{Exit, fail, say, write_out};
+use crate::{Exit, config, fail, say, write_out};
 
-/// Options of `msgalaxy serve`. What is given here wins over the file.
+/// Options of `msgalaxy serve`. What is given here wins over the environment and
+/// the file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Address or name, and port, to listen on; port 0 takes a free one [default: 127.0.0.1:5000]
@@ -32,10 +33,7 @@ pub(crate) fn run(options: &Options) -> Exit {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color()).init();
     let settings = match settings(options) {
         Ok(settings) => settings,
-        Err(error) => {
-            say(format_args!("error: {error}"));
-            return Exit::InvalidInput;
-        }
+        Err(exit) => return exit,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -47,11 +45,8 @@ pub(crate) fn run(options: &Options) -> Exit {
     exit
 }
 
-fn settings(options: &Options) -> Result<Settings, server::config::Error> {
-    let mut settings = match &options.config {
-        Some(path) => Settings::load(path)?,
-        None => Settings::default(),
-    };
+fn settings(options: &Options) -> Result<Settings, Exit> {
+    let mut settings = config::load(options.config.as_deref())?;
     if let Some(listen) = options.listen {
         settings.listen = listen;
     }

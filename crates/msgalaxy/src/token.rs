@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use model::Language;
 use serde_json::json;
-use server::Settings;
 use server::auth::desk::{Desk, Error, Inspection, KeyInfo, KeyState};
 use server::auth::key::KeyText;
 use server::auth::{Scope, Scopes};
 
 use crate::report::{language, printable};
-use crate::{Exit, fail, say, write_out};
+use crate::{Exit, config, fail, say, write_out};
 
 /// Subcommands of `msgalaxy token`. They work on the store itself, also while a
 /// server runs on it.
@@ -67,7 +66,7 @@ pub(crate) enum Command {
 /// Where the store is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Directory of the store [default: that of the settings file, or .]
+    /// Directory of the store [default: that of the environment or the settings file, or .]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Settings file (TOML) of the server
@@ -125,10 +124,7 @@ impl Place {
     fn at_desk(&self, missing: Missing, work: impl AsyncFnOnce(Desk) -> Result<Exit, Error>) -> Exit {
         let data_dir = match self.data_dir() {
             Ok(data_dir) => data_dir,
-            Err(error) => {
-                say(format_args!("error: {error}"));
-                return Exit::InvalidInput;
-            }
+            Err(exit) => return exit,
         };
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -151,12 +147,11 @@ impl Place {
         }
     }
 
-    fn data_dir(&self) -> Result<PathBuf, server::config::Error> {
-        Ok(match (&self.data_dir, &self.config) {
-            (Some(data_dir), _) => data_dir.clone(),
-            (None, Some(config)) => Settings::load(config)?.data_dir,
-            (None, None) => Settings::default().data_dir,
-        })
+    fn data_dir(&self) -> Result<PathBuf, Exit> {
+        match &self.data_dir {
+            Some(data_dir) => Ok(data_dir.clone()),
+            None => Ok(config::load(self.config.as_deref())?.data_dir),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program as a user starts it: what it prints where, and how it exits.
 
+mod config;
 mod token;
 mod watch;
 

@@ -1,26 +1,29 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// Who may come in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Auth {
-    /// Whether callers have to say who they are. Default `none`.
-    pub mode: AuthMode,
-    /// So long before a token ends, who is connected with it is told, s.
-    /// Default 60.
-    pub expiry_warning_s: u64,
-    /// So long after a token has ended, who is connected with it is
-    /// disconnected, s. Default 30.
-    pub expiry_grace_s: u64,
-    /// Tokens of an issuer, beside the server's own access keys. Default none.
-    pub jwt: Option<Jwt>,
+use super::described::described;
+
+described! {
+    /// Who may come in.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Auth {
+        /// Whether callers have to say who they are, `required`, or not, `none`.
+        pub mode: AuthMode,
+        /// So long before a token ends, who is connected with it is told, s.
+        pub expiry_warning_s: u64,
+        /// So long after a token has ended, who is connected with it is
+        /// disconnected, s.
+        pub expiry_grace_s: u64,
+        /// Tokens of an issuer, beside the server's own access keys.
+        pub jwt: Option<Jwt>,
+    }
 }
 
 /// Whether callers have to say who they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
     /// Nobody is asked.
@@ -29,18 +32,6 @@ pub enum AuthMode {
     /// Everybody is, at every door.
     Required,
 }
-
-pub(super) const KEYS: &[&str] = &["mode", "expiry_warning_s", "expiry_grace_s", "jwt"];
-pub(super) const JWT_KEYS: &[&str] = &[
-    "algorithm",
-    "secret_file",
-    "public_key_file",
-    "jwks_file",
-    "issuer",
-    "audience",
-    "leeway_s",
-    "scope_claim",
-];
 
 impl Default for Auth {
     fn default() -> Self {
@@ -78,35 +69,54 @@ impl Auth {
     }
 }
 
-/// Signed tokens (JWT) of one issuer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Jwt {
-    /// The one way of signing that is taken, whatever a token says of itself.
-    pub algorithm: JwtAlgorithm,
-    /// File with the secret, at least 32 bytes; a line end after it does not
-    /// count. For HS256.
-    pub secret_file: Option<PathBuf>,
-    /// File with the issuer's public key (PEM). For RS256, ES256, EdDSA.
-    pub public_key_file: Option<PathBuf>,
-    /// File with the issuer's public keys as a JWK set, instead of
-    /// `public_key_file`.
-    pub jwks_file: Option<PathBuf>,
-    /// What `iss` must be.
-    pub issuer: String,
-    /// What `aud` must be or hold.
-    pub audience: String,
-    /// By how much the issuer's clock may differ, s. Default 30.
-    #[serde(default = "leeway_s")]
-    pub leeway_s: u64,
-    /// The claim that holds the scopes, as words in a text or as a list.
-    /// Default `scope`.
-    #[serde(default = "scope_claim")]
-    pub scope_claim: String,
+described! {
+    /// Signed tokens (JWT) of one issuer.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Jwt {
+        /// The one way of signing that is taken, whatever a token says of itself:
+        /// `HS256`, `RS256`, `ES256` or `EdDSA`.
+        pub algorithm: JwtAlgorithm,
+        /// File with the secret, at least 32 bytes; a line end after it does not
+        /// count. For HS256.
+        pub secret_file: Option<PathBuf>,
+        /// File with the issuer's public key (PEM). For RS256, ES256, EdDSA.
+        pub public_key_file: Option<PathBuf>,
+        /// File with the issuer's public keys as a JWK set, instead of
+        /// `public_key_file`.
+        pub jwks_file: Option<PathBuf>,
+        /// What `iss` must be.
+        pub issuer: String,
+        /// What `aud` must be or hold.
+        pub audience: String,
+        /// By how much the issuer's clock may differ, s.
+        #[serde(default = "leeway_s")]
+        pub leeway_s: u64,
+        /// The claim that holds the scopes, as words in a text or as a list.
+        #[serde(default = "scope_claim")]
+        pub scope_claim: String,
+    }
+}
+
+impl Jwt {
+    /// One with a value for every key, as nobody would have it.
+    pub(super) fn example() -> Jwt {
+        let file = |name: &str| Some(PathBuf::from("/etc/msgalaxy").join(name));
+        Jwt {
+            algorithm: JwtAlgorithm::RS256,
+            secret_file: file("jwt.secret"),
+            public_key_file: file("issuer.pem"),
+            jwks_file: file("issuer.jwks.json"),
+            issuer: "https://id.example.org".to_owned(),
+            audience: "msgalaxy".to_owned(),
+            leeway_s: leeway_s(),
+            scope_claim: scope_claim(),
+        }
+    }
 }
 
 /// How tokens are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256: issuer and server share a secret.
     HS256,

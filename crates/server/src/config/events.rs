@@ -1,33 +1,33 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tasks::Retention;
 
+use super::described::described;
 use crate::live::RingLimits;
 
-/// Which events of tasks are kept, on the disk and in memory.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Events {
-    /// Newest events of each task that the log keeps; who asks for older ones
-    /// gets the task as it is. 0, the default, keeps all.
-    pub keep_per_task: u64,
-    /// Days after the end of a task for which its events are kept; then only
-    /// the last one is left. 0, the default, keeps them for good.
-    pub keep_days: u64,
-    /// Newest events of each task that are kept in memory, too. Default 1024.
-    pub ring_events: usize,
-    /// Bytes of one task's events in memory, about. Default 4 MiB.
-    pub ring_bytes: usize,
-    /// Bytes of all tasks' events in memory, about. Default 64 MiB.
-    pub ring_total_bytes: usize,
-    /// Longest silence of a stream of server-sent events, s. Default 15.
-    pub sse_heartbeat_s: u64,
+described! {
+    /// Which events of tasks are kept, on the disk and in memory.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Events {
+        /// Newest events of each task that the log keeps; who asks for older ones
+        /// gets the task as it is. 0 keeps all.
+        pub keep_per_task: u64,
+        /// Days after the end of a task for which its events are kept; then only
+        /// the last one is left. 0 keeps them for good.
+        pub keep_days: u64,
+        /// Newest events of each task that are kept in memory, too.
+        pub ring_events: usize,
+        /// Bytes of one task's events in memory, about.
+        pub ring_bytes: usize,
+        /// Bytes of all tasks' events in memory, about.
+        pub ring_total_bytes: usize,
+        /// Longest silence of a stream of server-sent events, s.
+        pub sse_heartbeat_s: u64,
+    }
 }
-
-pub(super) const KEYS: &[&str] =
-    &["keep_per_task", "keep_days", "ring_events", "ring_bytes", "ring_total_bytes", "sse_heartbeat_s"];
 
 impl Default for Events {
     fn default() -> Self {

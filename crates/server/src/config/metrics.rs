@@ -1,20 +1,20 @@
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Network;
+use super::described::described;
 
-/// Who may read `/metrics`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Metrics {
-    /// Addresses and networks beyond this machine, such as `10.1.2.3` and
-    /// `10.0.0.0/8`. What comes through a proxy is never this machine itself.
-    /// Default none.
-    pub readers: Vec<Network>,
+described! {
+    /// Who may read `/metrics`.
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct Metrics {
+        /// Addresses and networks beyond this machine, such as `10.1.2.3` and
+        /// `10.0.0.0/8`. What comes through a proxy is never this machine itself.
+        pub readers: Vec<Network>,
+    }
 }
-
-pub(super) const KEYS: &[&str] = &["readers"];
 
 impl Metrics {
     /// Whether this address may read them.

@@ -1,7 +1,8 @@
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An address, or a block of them in the notation `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,16 @@ impl Network {
         let ((width, mine), (other_width, other)) = (bits(self.address), bits(address));
         let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
         width == other_width && mine & mask == other & mask
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = if self.address.is_ipv4() { 32 } else { 128 };
+        match self.prefix {
+            prefix if prefix == width => write!(f, "{}", self.address),
+            prefix => write!(f, "{}/{prefix}", self.address),
+        }
     }
 }
 
@@ -50,6 +61,12 @@ impl<'de> Deserialize<'de> for Network {
     }
 }
 
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +82,9 @@ mod tests {
             ("10.0.0.0/8", "::ffff:10.1.1.1", "::ffff:12.1.1.1"),
             ("2001:db8::/127", "2001:db8::1", "2001:db8::2"),
         ] {
-            let network: Network = network.parse().expect(network);
+            let text = network;
+            let network: Network = text.parse().expect(text);
+            assert_eq!(network.to_string(), text);
             assert!(network.contains(inside.parse().expect("an address")), "{network:?} {inside}");
             assert!(!network.contains(outside.parse().expect("an address")), "{network:?} {outside}");
         }
