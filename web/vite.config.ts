@@ -37,6 +37,8 @@ export default defineConfig({
   server: {
     proxy: {
       '/api': 'http://127.0.0.1:5000',
+      // Built apart; `npm run build` first.
+      '/lib': 'http://127.0.0.1:5000',
       '/socket.io': { target: 'http://127.0.0.1:5000', ws: true },
     },
   },

@@ -10,7 +10,7 @@ const size = (name) => gzipSync(readFileSync(new URL(name, dist)), { level: 9 })
 
 const html = readFileSync(new URL('index.html', dist), 'utf8');
 const first = ['index.html', ...[...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map((match) => match[1])];
-const lazy = readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`);
+const lazy = ['lib/monitor.js', ...readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`)];
 const sum = (names) => names.reduce((total, name) => total + size(name), 0);
 const firstLoad = sum(first);
 const total = sum([...new Set([...first, ...lazy])]);

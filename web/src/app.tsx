@@ -1,19 +1,21 @@
 import { useEffect } from 'preact/hooks';
 import { t } from './i18n';
+import { MonitorView } from './monitor/MonitorView';
 import { Header } from './parts/Header';
 import { TaskList } from './parts/TaskList';
-import { routeTask } from './route';
+import { MONITOR, routeMonitor, routeTask } from './route';
 import { currentRun } from './run/current';
 import { RunView } from './run/RunView';
 import { StartView } from './start/StartView';
 
-/** The page: one task when the address names one, else the start. */
+/** The page: one task or the monitor when the address names it, else the start. */
 export function App() {
   const taskId = routeTask.value;
   const run = currentRun.value;
+  const monitor = routeMonitor.value;
   useEffect(() => {
     scrollTo(0, 0);
-  }, [taskId]);
+  }, [taskId, monitor]);
   return (
     <>
       <a class="skip" href="#main" onClick={skipToMain}>
@@ -21,11 +23,17 @@ export function App() {
       </a>
       <Header />
       <main id="main" tabIndex={-1}>
-        {run ? <RunView key={run.taskId} run={run} /> : <StartView />}
-        <TaskList />
+        {monitor ? (
+          <MonitorView />
+        ) : (
+          <>
+            {run ? <RunView key={run.taskId} run={run} /> : <StartView />}
+            <TaskList />
+          </>
+        )}
       </main>
       <footer class="footer">
-        <a href="./docs">{t('app.docs')}</a>
+        <a href="./docs">{t('app.docs')}</a> <a href={MONITOR}>{t('app.monitor')}</a>
       </footer>
     </>
   );

@@ -15,6 +15,15 @@ export function hashOfTask(taskId: string): string {
   return `#/tasks/${encodeURIComponent(taskId)}`;
 }
 
+/** The address of the page for who watches the server. */
+export const MONITOR = '#/monitor';
+
+/** Whether that page is shown. */
+export const routeMonitor = signal(location.hash === MONITOR);
+addEventListener('hashchange', () => {
+  routeMonitor.value = location.hash === MONITOR;
+});
+
 /** The task that is shown. */
 export const routeTask = signal<string | null>(taskOfHash(location.hash));
 addEventListener('hashchange', () => {

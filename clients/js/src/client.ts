@@ -1,3 +1,4 @@
+import type { ConnectionList, WorkerList } from './admin.js';
 import { ALL_TASKS, type AllTasksOptions, AllTasksStream } from './all-tasks.js';
 import { Connection, type ConnectionOptions, readToken } from './connection.js';
 import { ApiError, type Problem, UnreachableError } from './errors.js';
@@ -244,6 +245,21 @@ export class Client {
   /** Checks a BOM on the server. */
   validateBom(bomFile: string): Promise<BomCheck> {
     return this.#json('POST', 'api/bom/validate', { json: { bom_file: bomFile } });
+  }
+
+  /** Who is connected, those furthest behind first; for administrators. */
+  listConnections(page: { limit?: number } = {}): Promise<ConnectionList> {
+    return this.#json('GET', 'api/admin/connections', { query: page });
+  }
+
+  /** Tells a connection why, and ends it; for administrators. */
+  endConnection(id: number): Promise<{ id: number; ending: true }> {
+    return this.#json('DELETE', `api/admin/connections/${id}`);
+  }
+
+  /** Who holds which running task, and what waits; for administrators. */
+  listWorkers(): Promise<WorkerList> {
+    return this.#json('GET', 'api/admin/workers');
   }
 
   listExperiments(): Promise<{ experiments: Experiment[]; total: number }> {

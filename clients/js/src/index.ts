@@ -52,6 +52,9 @@ export type {
 } from './client.js';
 export { Client } from './client.js';
 
+/** What administrators see of the server. */
+export type { ConnectionList, ServerConnection, Worker, WorkerList } from './admin.js';
+
 /** What went wrong. */
 export type { Problem } from './errors.js';
 export { ApiError, StreamError, UnreachableError } from './errors.js';

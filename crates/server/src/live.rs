@@ -19,6 +19,8 @@ mod heard;
 mod delivery;
 /// As far as whoever is connected may see.
 mod viewer;
+/// Who is connected.
+pub(crate) mod roster;
 
 /// Brings what the log announces to those who follow.
 mod hub;
@@ -46,10 +48,11 @@ mod tests;
 
 pub use answer::Answer;
 pub use delivery::{Delivery, Item, Room};
+pub(crate) use hub::Places;
 pub use hub::{Hub, RingLimits};
 pub use log::{Head, TaskLog};
 pub use reader::Reader;
 pub use request::{EVERY_TASK, Kinds, Refusal, Request, Wishes};
 pub(crate) use update::NAMESPACE;
 pub use update::{Update, Variant};
-pub(crate) use viewer::{Viewer, refused};
+pub(crate) use viewer::{Over, Viewer, refused};

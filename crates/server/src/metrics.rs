@@ -35,7 +35,7 @@ use crate::state::AppState;
 pub(crate) use connections::{Guest, SocketHooks};
 pub(crate) use live::Tally;
 pub(crate) use requests::{Door, count};
-pub(crate) use survey::STORE_PATIENCE;
+pub(crate) use survey::{STORE_PATIENCE, survey};
 pub(crate) use tasks::TaskHooks;
 
 use self::connections::Connections;

@@ -109,6 +109,11 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "task_not_found", "Task not found")
     }
 
+    /// 404 for a connection that there is not, or not any more.
+    pub(crate) fn connection_not_found() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found")
+    }
+
     /// 404 for an iteration that has no design state.
     pub(crate) fn iteration_not_found() -> Self {
         ApiError::new(StatusCode::NOT_FOUND, "iteration_not_found", "Iteration not found")

@@ -3,6 +3,8 @@
 
 /// Who may call which route.
 pub(crate) mod access;
+/// `/api/admin`
+pub(crate) mod admin;
 /// `/api/boms`, `/api/bom/validate`
 pub(crate) mod boms;
 /// `/docs`, `/api/openapi.json`
@@ -25,7 +27,7 @@ pub(crate) mod tasks;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use realtime::engine::Server;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -56,6 +58,9 @@ pub(crate) fn api() -> Router<AppState> {
         .route("/api/experiments", get(experiments::list))
         .route("/api/bom/validate", post(boms::validate))
         .route("/api/boms", get(boms::list).post(boms::upload))
+        .route("/api/admin/connections", get(admin::connections))
+        .route("/api/admin/connections/{id}", delete(admin::disconnect))
+        .route("/api/admin/workers", get(admin::workers))
         .route("/api/openapi.json", get(docs::openapi))
 }
 

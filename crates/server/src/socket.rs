@@ -21,7 +21,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::auth::{self, Admission, AuthError, Principal, Scope, bearer};
 use crate::config::Limits;
 use crate::live;
-use crate::live::{Answer, Hub, Item, NAMESPACE, Refusal, Room, Viewer};
+use crate::live::roster::{self, Listed};
+use crate::live::{Answer, Hub, Item, NAMESPACE, Over, Refusal, Room, Viewer};
 use crate::metrics::{self, SocketHooks};
 use crate::pace;
 use crate::place::Place;
@@ -94,6 +95,7 @@ impl From<realtime::engine::Closed> for Gone {
 /// Serves one connection to its end.
 async fn converse(mut connection: Connection, door: Arc<Door>) {
     let request = connection.take_request();
+    let address = request.as_ref().and_then(|request| request.peer);
     let header =
         request.filter(|_| door.admission.is_required()).map(|request| header_token(&request.headers));
     let Some(_place) = Place::take(&door.connections, door.limits.connections) else {
@@ -101,9 +103,10 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
         Box::pin(refuse(connection)).await;
         return;
     };
+    let listed = Listed::enter(&door.hub, roster::Door::SocketIo, address, Some(connection.sender()));
     // What is seldom done is boxed: most connections wait most of the time, and
     // each keeps room for all that it does not box.
-    let mut session = Session { door, header, tasks: None };
+    let mut session = Session { door, header, tasks: None, listed };
     loop {
         let outcome = tokio::select! {
             biased;
@@ -113,8 +116,11 @@ async fn converse(mut connection: Connection, door: Arc<Door>) {
             },
             items = next_items(&mut session.tasks) => session.deliver(items).await,
         };
-        if outcome.is_err() || session.is_over() {
+        if outcome.is_err() {
             return;
+        }
+        if let Some(over) = session.over() {
+            return Box::pin(session.end(over)).await;
         }
     }
 }
@@ -151,6 +157,7 @@ struct Session {
     /// The token in the header of the handshake, where tokens are asked for.
     header: Option<Result<String, auth::Refusal>>,
     tasks: Option<(Socket, Viewer)>,
+    listed: Listed,
 }
 
 impl Session {
@@ -168,13 +175,17 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the client may not stay, which it was told.
-    fn is_over(&self) -> bool {
-        let over = self.tasks.as_ref().and_then(|(_, viewer)| viewer.over());
-        if let Some(refusal) = over {
-            self.door.refused(refusal.code());
+    /// Why the client may not stay, which it was told.
+    fn over(&self) -> Option<Over> {
+        self.tasks.as_ref().and_then(|(_, viewer)| viewer.over())
+    }
+
+    async fn end(&self, over: Over) {
+        match (over, &self.tasks) {
+            // Libraries come back by themselves after any other end.
+            (Over::Disconnected, Some((socket, _))) => drop(socket.disconnect().await),
+            _ => self.door.refused(over.code()),
         }
-        over.is_some()
     }
 
     /// Tells a client that sent too much why the connection ends.
@@ -202,6 +213,7 @@ impl Session {
             Incoming::Disconnect(socket) => {
                 if socket.namespace() == NAMESPACE {
                     self.tasks = None;
+                    self.listed.left();
                 }
                 Ok(())
             }
@@ -233,6 +245,7 @@ impl Session {
                     let Door { hub, limits, admission, .. } = &*self.door;
                     let limit = limits.subscriptions_per_connection;
                     let viewer = Viewer::new(hub, limit, admission.clone(), principal);
+                    self.listed.joined(&viewer);
                     self.tasks = Some((socket, viewer));
                 }
             }

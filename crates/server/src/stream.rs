@@ -23,6 +23,7 @@ use axum::extract::{FromRef, Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use model::Language;
+use realtime::engine::PeerAddress;
 use realtime::websocket::{Connection, Offer, handshake};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -91,6 +92,7 @@ pub(crate) async fn door(
         return Err(ApiError::too_many_connections(limits.connections));
     };
     let write_timeout = limits.write_timeout();
+    let address = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
     let format = accepted.subprotocol.and_then(Format::of).expect("one of the two was required");
     let upgrading = hyper::upgrade::on(&mut request);
     let response = accepted.response().map(|()| Body::empty());
@@ -101,7 +103,7 @@ pub(crate) async fn door(
                 let limits =
                     realtime::websocket::Limits { message_bytes: MAX_MESSAGE, inflated_bytes: MAX_MESSAGE };
                 let connection = Connection::new(upgraded, &accepted, limits, write_timeout);
-                converse(connection, format, credit, surroundings, principal).await;
+                converse(connection, format, credit, surroundings, (principal, address)).await;
             }
             Err(error) => tracing::debug!("upgrade to the stream: {error}"),
         }

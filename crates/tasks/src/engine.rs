@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::job::JobFunction;
 use crate::log::Log;
-use crate::page::{EventPage, Extent, Head};
+use crate::page::{EventPage, Extent, Head, HeldTask};
 use crate::settings::{EngineSettings, Surroundings};
 use crate::store::{Details, Store};
 use crate::submission::Submission;
@@ -144,6 +144,24 @@ impl Engine {
     /// When the task that waits longest for a worker was made, for monitoring.
     pub async fn oldest_pending(&self) -> Result<Option<String>, Error> {
         Ok(self.log().store.oldest_pending().await?)
+    }
+
+    /// Running tasks and who holds them, the oldest first and at most
+    /// [`Engine::MAX_PAGE`], for monitoring.
+    pub async fn held_tasks(&self) -> Result<Vec<HeldTask>, Error> {
+        let lease = self.workers.settings.lease;
+        let held = self.log().store.held(Engine::MAX_PAGE).await?;
+        let with_age = |(task, left_ms): (HeldTask, i64)| {
+            let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+            let lease_age = task.worker.is_some().then(|| lease.saturating_sub(left));
+            HeldTask { lease_age, ..task }
+        };
+        Ok(held.into_iter().map(with_age).collect())
+    }
+
+    /// By what name the workers of this process hold tasks.
+    pub fn worker_name(&self) -> &str {
+        &self.log().owner
     }
 
     /// Jobs that run in this process, for monitoring.

@@ -49,7 +49,7 @@ pub use error::Error;
 pub use event::{EVENT_VERSION, Event, EventDetail, EventKind, NewEvent};
 pub use hooks::{Hooks, LeaseLoss, NoHooks, StoreOperation};
 pub use job::{Control, JobContext, JobFailure, JobFunction, JobSuccess, Reporter};
-pub use page::{EventPage, Extent, Head};
+pub use page::{EventPage, Extent, Head, HeldTask};
 pub use settings::{EngineSettings, Messages, Retention, Surroundings};
 pub use submission::Submission;
 pub use task::{Status, Task};

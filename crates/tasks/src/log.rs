@@ -30,7 +30,7 @@ pub(crate) struct Log {
     surroundings: Surroundings,
     ids: TaskIds,
     /// Who claims, as written into the store for people to read.
-    owner: String,
+    pub(crate) owner: String,
 }
 
 impl Log {

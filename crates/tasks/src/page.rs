@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::event::Event;
 
 /// Some events of one task, and what its log holds, as of one moment.
@@ -34,4 +36,19 @@ pub struct Head {
     pub task_id: String,
     /// Seq of its newest event.
     pub seq: u64,
+}
+
+/// A running task, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldTask {
+    /// The task.
+    pub task_id: String,
+    /// By what name its worker goes; `None` while it waits to be taken over.
+    pub worker: Option<String>,
+    /// When it was first taken.
+    pub started_at: Option<String>,
+    /// Runs since its last checkpoint.
+    pub attempts: u64,
+    /// For how long its worker has given no sign of life.
+    pub lease_age: Option<Duration>,
 }

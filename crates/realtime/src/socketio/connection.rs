@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::engine::{CloseReason, Closed, Outgoing, Request, SessionId, Transport};
+use crate::engine::{CloseReason, Closed, Outgoing, Request, Sender, SessionId, Transport};
 
 use super::event::{self, Parser};
 use super::malformed::{Malformed, Reason};
@@ -130,6 +130,11 @@ impl Connection {
     /// Why the connection ended or is to end.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.shared.sender.close_reason()
+    }
+
+    /// The Engine.IO connection below, for who watches it from outside or ends it.
+    pub fn sender(&self) -> Sender {
+        self.shared.sender.clone()
     }
 
     /// Closes the connection; what was sent before still goes out.

@@ -1,8 +1,11 @@
 //! Who calls.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::auth::{Refusal, Scope, Scopes};
+
+/// One for all, since every connection of a server that asks nobody has it.
+static ANYONE: LazyLock<Arc<str>> = LazyLock::new(|| "anyone".into());
 
 /// Somebody whom the server knows, for as long as what they have shown holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,7 @@ impl Principal {
     /// Whoever calls a server that asks nobody: may do everything.
     pub fn anyone() -> Principal {
         Principal {
-            name: "anyone".into(),
+            name: ANYONE.clone(),
             scopes: Scopes::from_iter([Scope::Admin]),
             expires_ms: None,
             only_task: None,
@@ -56,6 +59,11 @@ impl Principal {
 
     /// By what name limits and logs know them.
     pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same for who keeps it.
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.name
     }
 

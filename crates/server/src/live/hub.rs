@@ -7,6 +7,7 @@
 //! gapless runs only, so nothing wrong is ever delivered from them, and what is
 //! missing is read from the log.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use super::ledger::Ledger;
 use super::log::TaskLog;
 use super::mixed::{Mixed, News};
+use super::roster::Roster;
 use super::signal::Signal;
 use super::topic::Topic;
 use super::topics::{Following, Topics};
@@ -59,6 +61,7 @@ pub(super) struct Inner {
     log: Arc<dyn TaskLog>,
     limits: RingLimits,
     metrics: Metrics,
+    roster: Roster,
     topics: Mutex<Topics>,
     /// How far those who follow all tasks were told of each.
     ledger: Mutex<Ledger>,
@@ -83,6 +86,15 @@ pub(crate) struct Census {
     pub(crate) largest_lag: u64,
     /// Subscriptions to the status changes of all tasks.
     pub(crate) followers_of_all: usize,
+}
+
+/// What one connection follows.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// Tasks, and the events that it was not handed of each.
+    pub(crate) tasks: Vec<(Arc<str>, u64)>,
+    /// Whether it follows the status changes of all.
+    pub(crate) every_task: bool,
 }
 
 impl std::fmt::Debug for Hub {
@@ -110,6 +122,7 @@ impl Hub {
             log,
             limits,
             metrics,
+            roster: Roster::default(),
             topics: Mutex::default(),
             ledger: Mutex::default(),
             statuses: mixed(STATUSES),
@@ -260,6 +273,29 @@ impl Hub {
     /// What is told of all this.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who is connected.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+
+    /// What each connection follows and how many events it is behind, by
+    /// [`Signal::identity`].
+    pub(crate) fn places(&self) -> HashMap<usize, Places> {
+        let topics = self.topics().by_task();
+        let mut places: HashMap<usize, Places> = HashMap::new();
+        for (task_id, topic) in topics {
+            let head = topic.ring().head();
+            topic.for_each_follower(|follower| {
+                let lag = follower.lag(head);
+                places.entry(follower.connection()).or_default().tasks.push((task_id.clone(), lag));
+            });
+        }
+        self.0.statuses.for_each_follower(|follower| {
+            places.entry(follower.connection()).or_default().every_task = true;
+        });
+        places
     }
 
     /// Who follows, and how far behind.

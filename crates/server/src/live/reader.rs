@@ -22,7 +22,7 @@ use super::delivery::{Batch, Item, Room};
 use super::hub::{Hub, STORE_RETRY};
 use super::many::{Everything, Statuses};
 use super::request::{EVERY_TASK, Refusal, Request};
-use super::signal::Signal;
+use super::signal::{END, Signal};
 use super::update::{Update, snapshot};
 
 /// Events read from the log at once.
@@ -45,6 +45,8 @@ pub struct Reader {
     queue: VecDeque<u32>,
     /// Taken from the signal, not yet in the queue.
     news: Vec<u32>,
+    /// Whether the connection is to end.
+    ended: bool,
     statuses: Option<Box<Statuses>>,
     everything: Option<Box<Everything>>,
 }
@@ -69,6 +71,7 @@ impl Reader {
             by_task: HashMap::new(),
             queue: VecDeque::new(),
             news: Vec::new(),
+            ended: false,
             statuses: None,
             everything,
         }
@@ -174,12 +177,40 @@ impl Reader {
         self.by_task.is_empty() && self.statuses.is_none() && self.everything.is_none()
     }
 
+    /// How the connection hears of news, and that it is to end.
+    pub(super) fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+
+    /// Whether the connection was told to end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Waits until it is. May be dropped while it waits.
+    pub(super) async fn end(&mut self) {
+        poll_fn(|context| {
+            while !self.ended {
+                if self.signal.poll_news(context, &mut self.news).is_pending() {
+                    return Poll::Pending;
+                }
+                self.enqueue_news();
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// The next items to deliver, in order, as many as there are and room is.
-    /// Waits until there are some. May be dropped while it waits without losing
-    /// any; what it returns counts as delivered.
+    /// Waits until there are some; none mean that the connection is to end. May
+    /// be dropped while it waits without losing any; what it returns counts as
+    /// delivered.
     pub async fn next(&mut self, room: Room) -> Vec<Item> {
         loop {
             self.news().await;
+            if self.ended {
+                return Vec::new();
+            }
             let mut batch = Batch::new(room);
             while !batch.is_full()
                 && let Some(&slot) = self.queue.front()
@@ -210,7 +241,7 @@ impl Reader {
         }
     }
 
-    /// Waits until the queue holds something.
+    /// Waits until the queue holds something or the connection is to end.
     async fn news(&mut self) {
         poll_fn(|context| {
             if self.queue.is_empty() {
@@ -220,19 +251,24 @@ impl Reader {
             } else {
                 self.signal.take_news(&mut self.news);
             }
-            for slot in self.news.drain(..) {
-                let queued = match self.cursors.get_mut(slot as usize) {
-                    Some(Some(cursor)) => std::mem::replace(&mut cursor.queued, true),
-                    Some(None) => true,
-                    None => self.queue.contains(&slot),
-                };
-                if !queued {
-                    self.queue.push_back(slot);
-                }
-            }
-            if self.queue.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+            self.enqueue_news();
+            if self.queue.is_empty() && !self.ended { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+    }
+
+    fn enqueue_news(&mut self) {
+        for slot in self.news.drain(..) {
+            let queued = match self.cursors.get_mut(slot as usize) {
+                Some(Some(cursor)) => std::mem::replace(&mut cursor.queued, true),
+                Some(None) => true,
+                None if slot == END => std::mem::replace(&mut self.ended, true),
+                None => self.queue.contains(&slot),
+            };
+            if !queued && slot != END {
+                self.queue.push_back(slot);
+            }
+        }
     }
 
     /// Takes what is at hand for one slot.
@@ -316,7 +352,7 @@ impl Reader {
     fn free_slot(&self) -> u32 {
         let free = self.cursors.iter().position(Option::is_none).unwrap_or(self.cursors.len());
         // Far fewer subscriptions than that fit into memory.
-        u32::try_from(free).unwrap_or(EVERYTHING - 1)
+        u32::try_from(free).unwrap_or(END - 1)
     }
 
     /// Puts a cursor into its slot, and into the queue when there is something

@@ -8,6 +8,9 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
+/// In place of a subscription's slot: the connection is to end.
+pub(super) const END: u32 = u32::MAX - 2;
+
 /// One for each connection.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -32,6 +35,17 @@ pub(crate) struct Follower {
 }
 
 impl Signal {
+    /// Tells the connection that it is to end.
+    pub(crate) fn end(&self) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).push(END);
+        self.waker.wake();
+    }
+
+    /// Tells connections apart, as long as they live.
+    pub(crate) fn identity(self: &Arc<Signal>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+
     /// Moves the slots that have news to `into`; waits until there are some.
     pub(crate) fn poll_news(&self, context: &mut Context<'_>, into: &mut Vec<u32>) -> Poll<()> {
         if self.take_news(into) {
@@ -71,6 +85,11 @@ impl Follower {
         }
         self.signal.news.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
         self.signal.waker.wake();
+    }
+
+    /// Whose subscription it is, see [`Signal::identity`].
+    pub(crate) fn connection(&self) -> usize {
+        self.signal.identity()
     }
 
     /// Notes how far the subscription got, and how far the log goes at least.

@@ -55,6 +55,11 @@ impl Topics {
         self.by_task.values().map(|entry| entry.topic.clone()).collect()
     }
 
+    /// The same with their tasks.
+    pub(super) fn by_task(&self) -> Vec<(Arc<str>, Arc<Topic>)> {
+        self.by_task.iter().map(|(task_id, entry)| (task_id.clone(), entry.topic.clone())).collect()
+    }
+
     /// Tasks that somebody follows and that may go on.
     pub(super) fn followed(&self) -> Vec<Arc<str>> {
         let has_ended =

@@ -4,9 +4,13 @@
 //! those of other people's tasks are left out here: who may see what is not
 //! known where events are read.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tasks::format_timestamp;
 
+use super::signal::Signal;
 use super::{Answer, EVERY_TASK, Hub, Item, Reader, Refusal, Room};
 use crate::auth::{self, Admission, AuthError, Change, Principal, RefreshError, Scope, Standing};
 
@@ -16,7 +20,34 @@ pub(crate) struct Viewer {
     standing: Standing,
     /// Taken from the reader, not yet looked through.
     taken: Vec<Item>,
-    over: Option<auth::Refusal>,
+    over: Option<Over>,
+}
+
+/// Why somebody may not stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// What they have shown does not hold any more.
+    Refused(auth::Refusal),
+    /// An administrator has ended the connection.
+    Disconnected,
+}
+
+impl Over {
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Over::Refused(refusal) => refusal.code(),
+            Over::Disconnected => "disconnected_by_admin",
+        }
+    }
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Over::Refused(refusal) => refusal.fmt(formatter),
+            Over::Disconnected => formatter.write_str("an administrator has ended this connection"),
+        }
+    }
 }
 
 impl Viewer {
@@ -90,7 +121,10 @@ impl Viewer {
             let taken = async {
                 match room {
                     Some(room) => reader.next(room).await,
-                    None => std::future::pending().await,
+                    None => {
+                        reader.end().await;
+                        Vec::new()
+                    }
                 }
             };
             tokio::select! {
@@ -98,12 +132,20 @@ impl Viewer {
                 change = self.standing.change() => return vec![self.tell(change)],
                 taken = taken => self.taken = taken,
             }
+            if self.reader.has_ended() {
+                return vec![self.ends(Over::Disconnected)];
+            }
         }
     }
 
     /// Why they may not stay, once it was told.
-    pub(crate) fn over(&self) -> Option<auth::Refusal> {
+    pub(crate) fn over(&self) -> Option<Over> {
         self.over
+    }
+
+    /// As whom others know the connection, and by what it is told to end.
+    pub(super) fn identity(&self) -> (Arc<str>, Arc<Signal>) {
+        (self.standing.principal().shared_name().clone(), self.reader.signal().clone())
     }
 
     /// Whether no event can come any more unless something is subscribed to.
@@ -178,8 +220,12 @@ impl Viewer {
             }
             Change::Over(refusal) => refusal,
         };
-        self.over = Some(refusal);
-        Item::Notice("error", refused(refusal).body())
+        self.ends(Over::Refused(refusal))
+    }
+
+    fn ends(&mut self, over: Over) -> Item {
+        self.over = Some(over);
+        Item::Notice("error", Refusal::new(over.code(), over.to_string(), None).body())
     }
 }
 

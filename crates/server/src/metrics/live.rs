@@ -62,6 +62,11 @@ impl Live {
         }
     }
 
+    /// Events handed over so far, and those of them that were replayed.
+    pub(crate) fn totals(&self) -> [u64; 2] {
+        [&self.delivered, &self.replayed].map(|counts| counts.iter().map(Count::get).sum())
+    }
+
     /// Counts the answer to a subscription.
     pub(crate) fn subscribed(&self, mode: &str) {
         match mode {

@@ -61,7 +61,7 @@ impl Present {
 }
 
 /// Asks the store about the tasks.
-pub(super) async fn survey(state: &AppState) -> Option<Survey> {
+pub(crate) async fn survey(state: &AppState) -> Option<Survey> {
     let ask = async {
         let by_status = state.engine().count_by_status().await?;
         Ok::<_, tasks::Error>((by_status, state.engine().oldest_pending().await?))

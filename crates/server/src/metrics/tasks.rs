@@ -67,6 +67,11 @@ impl Tasks {
         }
     }
 
+    /// Events stored so far.
+    pub(crate) fn appended(&self) -> u64 {
+        self.appended.iter().map(Count::get).sum()
+    }
+
     /// What is known now; `None` when the store does not answer.
     pub(super) fn refresh(&self, running: usize, survey: Option<&Survey>) {
         self.running.set(i64::try_from(running).unwrap_or(i64::MAX));

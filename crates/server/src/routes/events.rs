@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,11 +20,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use futures_util::stream;
+use realtime::engine::PeerAddress;
 use serde_json::{Value, json};
 use tasks::EventKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
+use crate::live::roster::{Door, Listed};
 use crate::live::{Answer, EVERY_TASK, Item, Refusal, Room, Viewer};
 use crate::metrics::Guest;
 use crate::place::Place;
@@ -51,12 +54,13 @@ const STREAM_HEADERS: [(HeaderName, &str); 3] = [
 pub(crate) async fn events(
     State(state): State<AppState>,
     Extension(principal): Extension<Principal>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if accepts_stream(&headers) {
-        follow(state, principal, &id, &query, &headers).await
+        follow(state, (principal, address), &id, &query, &headers).await
     } else {
         Ok(page(&state, &id, &query).await?.into_response())
     }
@@ -77,7 +81,7 @@ async fn page(state: &AppState, id: &str, query: &HashMap<String, String>) -> Re
 
 async fn follow(
     state: AppState,
-    principal: Principal,
+    (principal, address): (Principal, SocketAddr),
     id: &str,
     query: &HashMap<String, String>,
     headers: &HeaderMap,
@@ -101,6 +105,8 @@ async fn follow(
     for update in &updates {
         write_notice(&mut first, "task_update", update);
     }
+    let listed = Listed::enter(state.hub(), Door::ServerSentEvents, Some(address), None);
+    listed.joined(&viewer);
     let follower = Follower {
         viewer,
         first: Some(first),
@@ -109,6 +115,7 @@ async fn follow(
         heartbeat: state.settings().events.sse_heartbeat(),
         draining: state.draining().clone(),
         guest: Guest::enter(state.metrics(), "sse", None),
+        _listed: listed,
         _place: place,
     };
     let pieces = stream::unfold(follower, |mut follower| async move {
@@ -134,6 +141,7 @@ struct Follower {
     heartbeat: Duration,
     draining: CancellationToken,
     guest: Guest,
+    _listed: Listed,
     _place: Place,
 }
 
@@ -143,8 +151,8 @@ impl Follower {
         if let Some(first) = self.first.take() {
             return Some(first);
         }
-        if let Some(refusal) = self.viewer.over() {
-            self.guest.ends(refusal.code());
+        if let Some(over) = self.viewer.over() {
+            self.guest.ends(over.code());
             return None;
         }
         if self.viewer.is_idle() {

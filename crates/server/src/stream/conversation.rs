@@ -3,6 +3,7 @@
 //! holds and a slow client slows nobody but itself.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use realtime::engine::{Allowance, CloseReason};
@@ -18,7 +19,8 @@ use super::outbox::Outbox;
 use super::{MAX_MESSAGE, Surroundings};
 use crate::auth::Principal;
 use crate::config::Limits;
-use crate::live::{Answer, Item, Refusal, Room, Viewer};
+use crate::live::roster::{self, Listed};
+use crate::live::{Answer, Item, Over, Refusal, Room, Viewer};
 use crate::metrics::{Door, Guest, Metrics};
 use crate::pace;
 
@@ -38,7 +40,7 @@ pub(super) async fn converse(
     format: Format,
     credit: u32,
     around: Surroundings,
-    principal: Principal,
+    (principal, address): (Principal, Option<SocketAddr>),
 ) {
     let Surroundings { hub, limits, draining, admission, .. } = around;
     let now = Instant::now();
@@ -54,6 +56,8 @@ pub(super) async fn converse(
         was_sent_updates: false,
         limits,
     };
+    let listed = Listed::enter(&hub, roster::Door::Stream, address, None);
+    listed.joined(&conversation.viewer);
     conversation.outbox.say(
         "hello",
         None,
@@ -109,10 +113,12 @@ impl Conversation {
                 }
                 return Ending::Gone;
             }
-            if let Some(refusal) = self.viewer.over() {
-                self.guest.ends(refusal.code());
-                self.metrics.requests().refused(Door::Stream, refusal.code());
-                return Ending::Close(POLICY, refusal.to_string());
+            if let Some(over) = self.viewer.over() {
+                self.guest.ends(over.code());
+                if over != Over::Disconnected {
+                    self.metrics.requests().refused(Door::Stream, over.code());
+                }
+                return Ending::Close(POLICY, over.to_string());
             }
             let granted = self.outbox.room();
             let room = Room { updates: granted.min(ROOM.updates), ..ROOM };

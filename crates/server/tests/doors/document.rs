@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, small_task};
+use crate::harness::{Client, Server, small_task};
 
 const GOLDEN: &str = include_str!("../../../../protocol/openapi.json");
 /// What the contract's operations use.
@@ -76,7 +76,10 @@ async fn answers_have_the_documented_keys() {
     check(&document, &document["paths"]["/api/tasks"]["post"]["responses"]["201"], &created);
     let id = created["task_id"].as_str().expect("an id").to_owned();
     server.finished(&id).await;
+    let _connected = Client::connect(&server).await;
     for (path, concrete) in [
+        ("/api/admin/connections", "/api/admin/connections".to_owned()),
+        ("/api/admin/workers", "/api/admin/workers".to_owned()),
         ("/api/health", "/api/health".to_owned()),
         ("/api/tasks", "/api/tasks".to_owned()),
         ("/api/tasks/{id}", format!("/api/tasks/{id}")),

@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::entry::{Author, Entry};
 use super::{Connection, Store, json, optional_json};
 use crate::event::{Event, NewEvent};
+use crate::page::HeldTask;
 use crate::settings::Messages;
 use crate::task::Status;
 
@@ -164,6 +166,31 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await
+    }
+}
+
+impl Store {
+    /// The running tasks, oldest first, and how long each lease lasts still, ms.
+    pub(crate) async fn held(&self, limit: usize) -> Result<Vec<(HeldTask, i64)>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        let rows = sqlx::query(self.dialect.sql(
+            "SELECT id, lease_owner, started_at, attempts, lease_until_ms - {now_ms} AS left_ms FROM tasks \
+             WHERE status = 'running' ORDER BY id LIMIT $1",
+        ))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *connection)
+        .await?;
+        let held = |row: &AnyRow| -> Result<_, sqlx::Error> {
+            let task = HeldTask {
+                task_id: row.try_get("id")?,
+                worker: row.try_get("lease_owner")?,
+                started_at: row.try_get("started_at")?,
+                attempts: super::unsigned("tasks.attempts", row.try_get("attempts")?)?,
+                lease_age: None,
+            };
+            Ok((task, row.try_get("left_ms")?))
+        };
+        rows.iter().map(held).collect()
     }
 }
 

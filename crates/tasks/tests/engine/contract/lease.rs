@@ -236,3 +236,27 @@ async fn orderly_shutdowns_are_no_attempts_however_many() {
     assert_eq!(summary(&to_the_end(&engine, &id).await), whole_count(2, "completed"));
     check_log(&engine, &id).await;
 }
+
+#[tokio::test]
+async fn who_holds_which_task_is_told_while_it_runs() {
+    let store = TestStore::new().await;
+    let (gate, keeper) = gate();
+    let job: JobFunction = Arc::new(move |_| {
+        keeper.pass(0);
+        success(0)
+    });
+    let settings = EngineSettings { lease: Duration::from_secs(1000), ..store.settings() };
+    let engine = Engine::open(settings, job).await.unwrap();
+    assert_eq!(engine.held_tasks().await.unwrap(), []);
+    let id = engine.submit(json!({}), json!({})).await.unwrap().id;
+    gate.arrival().await;
+    let held = engine.held_tasks().await.unwrap();
+    let [task] = &held[..] else { panic!("{held:?}") };
+    assert_eq!((&*task.task_id, task.worker.as_deref()), (&*id, Some(engine.worker_name())));
+    assert_eq!((task.attempts, &task.started_at), (1, &engine.task(&id).await.unwrap().started_at));
+    let age = task.lease_age.unwrap();
+    assert!(age < Duration::from_secs(1000), "{age:?}");
+    gate.open();
+    to_the_end(&engine, &id).await;
+    assert_eq!(engine.held_tasks().await.unwrap(), []);
+}
