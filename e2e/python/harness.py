@@ -96,6 +96,11 @@ class Server:
             self._process.wait(PATIENCE_S)
             self._process = None
 
+    def tell_to_stop(self) -> None:
+        """The first half of `stop`."""
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self) -> int:
         """Ends it in an orderly way and returns its exit code."""
         if self._process is None:

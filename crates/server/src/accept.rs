@@ -34,9 +34,9 @@ pub(crate) struct Patience {
     pub(crate) write: Duration,
 }
 
-/// Serves until `stop`, then takes no more and returns when the answers in
-/// flight are sent. A connection whose client keeps it waiting for too long is
-/// closed, so that nobody keeps one for nothing.
+/// Takes connections until `stop`, serves those that there are until `end`, and
+/// returns when the answers in flight are sent. A connection whose client keeps
+/// it waiting for too long is closed, so that nobody keeps one for nothing.
 /// Every request has its [`PeerAddress`] in its extensions: where it came from,
 /// as far as `trusted` proxies tell.
 /// Dropped before its end, it ends every connection that is no WebSocket.
@@ -47,6 +47,7 @@ pub(crate) async fn serve(
     trusted: Arc<[Network]>,
     metrics: Metrics,
     stop: CancellationToken,
+    end: CancellationToken,
 ) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience.head);
@@ -67,12 +68,12 @@ pub(crate) async fn serve(
         });
         let stream = TokioIo::new(WriteTimeout::new(stream, patience.write));
         let connection = builder.serve_connection(stream, service).with_upgrades();
-        let (stop, metrics) = (stop.clone(), metrics.clone());
+        let (end, metrics) = (end.clone(), metrics.clone());
         connections.spawn(async move {
             let mut connection = pin!(connection);
             let served = tokio::select! {
                 served = connection.as_mut() => served,
-                () = stop.cancelled() => {
+                () = end.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -123,8 +124,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let trusted = Arc::default();
-        let served = serve(listener, router, patience, trusted, metrics.clone(), stop.clone());
+        let (trusted, end) = (Arc::default(), stop.clone());
+        let served = serve(listener, router, patience, trusted, metrics.clone(), stop.clone(), end);
         (address, stop, tokio::spawn(served))
     }
 

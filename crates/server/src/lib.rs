@@ -12,6 +12,8 @@ pub mod config;
 mod run;
 /// Takes connections and serves each on a task of its own.
 mod accept;
+/// How clients are told that the server ends.
+mod drain;
 /// Whose request a proxy passed on.
 mod forwarded;
 

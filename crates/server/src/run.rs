@@ -10,6 +10,7 @@ use axum::serve::ListenerExt;
 use tasks::{Engine, EngineSettings, Surroundings, system_clock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept;
@@ -73,8 +74,9 @@ pub enum Error {
 }
 
 /// Serves on `listener` until `shutdown` resolves, then stops within the
-/// configured time, all in all: running tasks reach a checkpoint and are released, clients
-/// are disconnected, nothing that was acknowledged is lost.
+/// configured time, all in all: running tasks reach a checkpoint and are released, then
+/// nobody else is let in, clients are told when to come back and are disconnected.
+/// Nothing that was acknowledged is lost.
 /// `ready` gets the address once requests are answered.
 pub async fn run(
     mut settings: Settings,
@@ -103,11 +105,11 @@ pub async fn run(
     let address = settings.listen;
     let draining = CancellationToken::new();
     let admission = admission(&settings, &engine).await?;
-    let state = AppState::new(admission.clone(), engine.clone(), metrics, settings, paths, draining.clone());
+    let state = AppState::new(admission.clone(), engine.clone(), metrics, settings, paths, &draining);
     let _end_with_this = draining.clone().drop_guard();
     let keys = async move { admission.follow_keys().await };
     tokio::spawn(draining.clone().run_until_cancelled_owned(keys));
-    let stop_accepting = CancellationToken::new();
+    let (stop_accepting, end_connections) = (CancellationToken::new(), CancellationToken::new());
     let door = socket::door(
         state.hub().clone(),
         &state.settings().limits,
@@ -118,8 +120,8 @@ pub async fn run(
     let patience = state.settings().limits.patience();
     let trusted = state.settings().proxy.trusted.clone().into();
     let metrics = state.metrics().clone();
-    let serve =
-        accept::serve(listener.tap_io(tune), router, patience, trusted, metrics, stop_accepting.clone());
+    let (stop, end) = (stop_accepting.clone(), end_connections.clone());
+    let serve = accept::serve(listener.tap_io(tune), router, patience, trusted, metrics, stop, end);
     let mut serve = std::pin::pin!(serve);
     // Nobody may want to know; connections wait in the listener until served.
     let _ = ready.send(address);
@@ -136,14 +138,22 @@ pub async fn run(
                 () = engine.shutdown(for_tasks) => {}
             }
             stop_accepting.cancel();
-            draining.cancel();
+            let deadline = Instant::now() + for_clients;
             let mut connections = state.connections().subscribe();
+            let goodbyes = async {
+                let clients = *state.connections().borrow();
+                // Meanwhile those who poll still come for what they are told.
+                state.drain().tell(&door, clients, for_clients / 2).await;
+                end_connections.cancel();
+                draining.cancel();
+                door.shutdown(deadline.saturating_duration_since(Instant::now())).await
+            };
             let all_ended = async {
                 serve.await;
                 drop(connections.wait_for(|count| *count == 0).await);
             };
             // Who takes nothing by then is cut off.
-            let _ = tokio::join!(door.shutdown(for_clients), tokio::time::timeout(for_clients, all_ended));
+            let _ = tokio::join!(goodbyes, timeout_at(deadline, all_ended));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use realtime::config::DeflateConfig;
-use realtime::engine::Server;
+use realtime::engine::{CloseReason, Server};
 use realtime::socketio::{
     self, Acknowledge, Connect, Connection, EmitError, Event, Incoming, IncomingEvent, Malformed, Reason,
     Socket,
@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::auth::{self, Admission, AuthError, Principal, Scope, bearer};
 use crate::config::Limits;
+use crate::drain;
 use crate::live;
 use crate::live::roster::{self, Listed};
 use crate::live::{Answer, Hub, Item, NAMESPACE, Over, Refusal, Room, Viewer};
@@ -188,9 +189,17 @@ impl Session {
         }
     }
 
-    /// Tells a client that sent too much why the connection ends.
+    /// Tells a client why the connection ends: the server does, or too much was
+    /// sent.
     async fn farewell(&self, connection: &Connection) {
         let Some(reason) = connection.close_reason() else { return };
+        if reason == CloseReason::Shutdown {
+            if let Some((socket, _)) = &self.tasks {
+                // Who cannot be told comes back anyway.
+                let _ = emit(socket, drain::DRAINING, &drain::notice()).await;
+            }
+            return;
+        }
         let Some(refusal) = pace::refusal(reason, &self.door.limits) else { return };
         self.door.refused(refusal.code);
         // Who cannot be told is gone already.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Admission;
 use crate::config::Settings;
+use crate::drain::Drain;
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::paths::Paths;
@@ -24,26 +25,28 @@ struct Inner {
     settings: Settings,
     paths: Paths,
     ending: AtomicBool,
-    draining: CancellationToken,
+    drain: Drain,
     connections: watch::Sender<usize>,
 }
 
 impl AppState {
-    /// Also begins to bring what the engine's log announces to the hub.
+    /// Also begins to bring what the engine's log announces to the hub. All
+    /// connections end when `draining` is cancelled.
     pub(crate) fn new(
         admission: Admission,
         engine: Engine,
         metrics: Metrics,
         settings: Settings,
         paths: Paths,
-        draining: CancellationToken,
+        draining: &CancellationToken,
     ) -> Self {
         let (log, limits) = (Arc::new(engine.clone()), settings.events.ring_limits());
         let hub = Hub::with_metrics(log, limits, settings.legacy_broadcast, metrics);
         tokio::spawn(hub.pump(engine.watch()));
         let connections = watch::Sender::new(0);
         let ending = AtomicBool::new(false);
-        AppState(Arc::new(Inner { admission, engine, hub, settings, paths, ending, draining, connections }))
+        let drain = Drain::new(draining);
+        AppState(Arc::new(Inner { admission, engine, hub, settings, paths, ending, drain, connections }))
     }
 
     /// Who may come in.
@@ -86,9 +89,9 @@ impl AppState {
         self.0.ending.load(Ordering::Relaxed)
     }
 
-    /// Cancelled when connections are to end.
-    pub(crate) fn draining(&self) -> &CancellationToken {
-        &self.0.draining
+    /// When which connections are to end.
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.0.drain
     }
 
     /// Number of live connections; changes wake who waits for it.

@@ -62,7 +62,7 @@ impl FromRef<AppState> for Surroundings {
         Surroundings {
             hub: state.hub().clone(),
             limits: state.settings().limits.clone(),
-            draining: state.draining().clone(),
+            draining: state.drain().ticket().clone(),
             connections: state.connections().clone(),
             admission: state.admission().clone(),
         }

@@ -78,6 +78,19 @@ impl Server {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// Begins a shutdown with one of `parts` about equal parts of the connections,
+    /// chosen by chance: tells their applications to come to an end, and refuses
+    /// new connections. Who is told part by part does not come back all at once;
+    /// [`shutdown`](Self::shutdown) tells the rest.
+    pub fn drain(&self, part: usize, parts: usize) {
+        self.shared.shutting_down.store(true, Ordering::SeqCst);
+        for session in self.shared.sessions() {
+            if session.id.shard() % parts.max(1) == part {
+                session.drain(CloseReason::Shutdown);
+            }
+        }
+    }
+
     /// Refuses new connections, tells the applications of all others to come to
     /// an end ([`Socket::recv`] returns `None`) and waits until they have. What
     /// is left after `deadline` is dropped; returns how many connections that

@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use realtime::Config;
 use realtime::engine::{CloseReason, Message, Outgoing, Sender, Socket, Transport, TrySendError};
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::support::{Host, patient};
 
@@ -177,6 +178,32 @@ async fn an_application_says_goodbye_at_shutdown() {
     });
     assert_eq!((left, farewell.as_str()), (0, "4goodbye"));
     assert_eq!(host.closed().await, (Transport::WebSocket, CloseReason::Shutdown));
+}
+
+#[tokio::test]
+async fn clients_are_told_part_by_part() {
+    let host = Host::echo(Config::default()).await;
+    let mut sockets = Vec::new();
+    for _ in 0..32 {
+        sockets.push(host.open_websocket().await);
+    }
+    host.server.drain(0, 2);
+    assert_eq!(host.get("EIO=4&transport=polling").await.status, 503);
+    let (mut told, mut others) = (0, Vec::new());
+    for mut socket in sockets {
+        socket.send("4still there?").await;
+        match socket.frame().await {
+            Some(Frame::Text(_)) => others.push(socket),
+            Some(Frame::Close(_)) => told += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    // All 32 or none of them would be chance once in four thousand million times.
+    assert!(told > 0 && told + others.len() == 32 && told < 32, "{told} of 32");
+    host.server.drain(1, 2);
+    for mut socket in others {
+        assert_eq!(socket.close_code().await, Some(1001));
+    }
 }
 
 #[tokio::test]

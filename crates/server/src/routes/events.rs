@@ -26,6 +26,7 @@ use tasks::EventKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Principal;
+use crate::drain;
 use crate::live::roster::{Door, Listed};
 use crate::live::{Answer, EVERY_TASK, Item, Refusal, Room, Viewer};
 use crate::metrics::Guest;
@@ -113,7 +114,8 @@ async fn follow(
         tail: leaves_out_the_end(query).then(|| (state.clone(), id.to_owned())),
         is_of_one_task: id != EVERY_TASK,
         heartbeat: state.settings().events.sse_heartbeat(),
-        draining: state.draining().clone(),
+        draining: state.drain().ticket().clone(),
+        was_told: false,
         guest: Guest::enter(state.metrics(), "sse", None),
         _listed: listed,
         _place: place,
@@ -140,6 +142,8 @@ struct Follower {
     is_of_one_task: bool,
     heartbeat: Duration,
     draining: CancellationToken,
+    /// That the server ends, which was the last word.
+    was_told: bool,
     guest: Guest,
     _listed: Listed,
     _place: Place,
@@ -150,6 +154,9 @@ impl Follower {
     async fn next(&mut self) -> Option<String> {
         if let Some(first) = self.first.take() {
             return Some(first);
+        }
+        if self.was_told {
+            return None;
         }
         if let Some(over) = self.viewer.over() {
             self.guest.ends(over.code());
@@ -165,11 +172,12 @@ impl Follower {
         }
         tokio::select! {
             biased;
-            items = self.viewer.next(Some(ROOM)) => Some(text(items, self.is_of_one_task)),
             () = self.draining.cancelled() => {
                 self.guest.ends("shutdown");
-                None
+                self.was_told = true;
+                Some(goodbye())
             }
+            items = self.viewer.next(Some(ROOM)) => Some(text(items, self.is_of_one_task)),
             () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
         }
     }
@@ -189,6 +197,14 @@ fn text(items: Vec<Item>, with_ids: bool) -> String {
             Item::Notice(name, body) => write_notice(&mut text, name, &body),
         }
     }
+    text
+}
+
+/// Word that the server is about to end, and when to reconnect.
+fn goodbye() -> String {
+    let notice = drain::notice();
+    let mut text = format!("retry: {}\n\n", notice["retry_ms"]);
+    write_notice(&mut text, drain::DRAINING, &notice);
     text
 }
 
@@ -293,6 +309,15 @@ mod tests {
         assert_eq!(sent, format!("event: notice\ndata: {missed}\n\n"));
         let jumped = text(vec![Item::Notice("subscribed", json!({ "mode": "snapshot" }))], true);
         assert!(jumped.starts_with("event: subscribed\n"), "{jumped}");
+    }
+
+    #[test]
+    fn a_goodbye_says_in_both_ways_when_to_come_back() {
+        let said = goodbye();
+        let (retry, event) = said.split_once("\n\n").expect("two parts");
+        let data = event.strip_prefix("event: server_draining\ndata: ").expect("an event without an id");
+        let notice: Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(retry, format!("retry: {}", notice["retry_ms"]));
     }
 
     #[test]

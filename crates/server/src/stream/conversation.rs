@@ -10,7 +10,7 @@ use realtime::engine::{Allowance, CloseReason};
 use realtime::websocket::deflate::DEFAULT_THRESHOLD_BYTES;
 use realtime::websocket::{Connection, Ended, Message, frame};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::command::{Action, Command, malformed, unknown_type};
 use super::format::{Format, Outgoing};
@@ -19,6 +19,7 @@ use super::outbox::Outbox;
 use super::{MAX_MESSAGE, Surroundings};
 use crate::auth::Principal;
 use crate::config::Limits;
+use crate::drain;
 use crate::live::roster::{self, Listed};
 use crate::live::{Answer, Item, Over, Refusal, Room, Viewer};
 use crate::metrics::{Door, Guest, Metrics};
@@ -72,6 +73,9 @@ pub(super) async fn converse(
         ending = conversation.run() => ending,
         () = draining.cancelled() => {
             conversation.guest.ends(CloseReason::Shutdown.as_str());
+            conversation.outbox.say(drain::DRAINING, None, drain::notice());
+            // Who takes nothing cannot be told.
+            let _ = timeout(CLOSE_TIME, conversation.write()).await;
             Ending::Close(1001, "the server is shutting down".to_owned())
         }
     };

@@ -1,8 +1,10 @@
 //! The wire: namespaces, malformed packets, acknowledgements, polling.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::harness::{Client, Server, small_task};
+use crate::harness::{Client, Server, small_task, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_namespaces_are_refused_and_the_root_is_accepted() {
@@ -252,4 +254,49 @@ async fn a_polling_answer_carries_at_most_sixteen_packets() {
         }
     }
     assert_eq!(seqs, (1..=head).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_says_when_to_come_back() {
+    let mut server = Server::start().await;
+    let id = server.create(&small_task(150)).await;
+    let mut client = Client::connect(&server).await;
+    client.subscribe(&id).await;
+    let follower = async {
+        loop {
+            match client.event().await {
+                (name, body) if name == "server_draining" => break body,
+                (name, _) => assert_eq!(name, "task_update"),
+            }
+        }
+    };
+    let mut poll = waiting_poll(&server).await;
+    let poller = async {
+        let mut answer = String::new();
+        soon("answer", poll.read_to_string(&mut answer)).await.expect("an answer");
+        answer
+    };
+    let ((), followed, polled) = tokio::join!(server.stop(), follower, poller);
+    assert!(client.ended().await);
+    let packet = polled.split(['\n', '\u{1e}']).find_map(|packet| packet.strip_prefix("42/tasks,"));
+    let polled: Value = serde_json::from_str(packet.unwrap_or_else(|| panic!("{polled}"))).expect("JSON");
+    assert_eq!(polled[0], "server_draining");
+    for told in [&followed, &polled[1]] {
+        assert!((1000..2000).contains(&told["retry_ms"].as_u64().expect("milliseconds")), "{told}");
+    }
+}
+
+/// A poll of a client that has joined and waits for news.
+async fn waiting_poll(server: &Server) -> TcpStream {
+    let open = server.get("/socket.io/?EIO=4&transport=polling").await.text();
+    let open: Value = serde_json::from_str(&open[1..]).expect("JSON");
+    let url = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    assert_eq!(server.request("POST", &url, &[], b"40/tasks,").await.status, 200);
+    while !server.get(&url).await.text().contains("[\"connected\"") {}
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let request = format!("GET {url} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", server.address);
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    // Who came later is answered: so this one is in.
+    assert_eq!(server.get("/api/health").await.status, 200);
+    stream
 }

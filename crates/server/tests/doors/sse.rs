@@ -290,9 +290,8 @@ async fn a_stream_ends_with_the_server_and_goes_on_with_the_next() {
     stream.event().await;
     assert_eq!(stream.event().await.id, Some(1));
     server = server.restart().await;
-    while let Some(sent) = stream.next().await {
-        assert!(sent.comment, "{sent:?}");
-    }
+    assert_eq!(stream.event().await.name, "server_draining");
+    assert_eq!(stream.next().await, None);
     let mut stream = Stream::open(&server, &path, &[("last-event-id", "1")]).await;
     assert_eq!(stream.event().await.data["from"], 2);
     server.post(&format!("/api/tasks/{running}/cancel"), &json!({})).await;
@@ -321,4 +320,17 @@ async fn streams_count_as_connections() {
     drop(stream);
     let mut client = Client::connect(&server).await;
     client.heard_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_says_when_to_come_back() {
+    let mut server = Server::start().await;
+    let mut stream = Stream::open(&server, "/api/tasks/*/events", &[]).await;
+    assert_eq!(stream.event().await.name, "subscribed");
+    let goodbye = async { (stream.event().await, stream.next().await) };
+    let ((), (told, rest)) = tokio::join!(server.stop(), goodbye);
+    assert_eq!((told.name.as_str(), told.id), ("server_draining", None));
+    assert!((1000..2000).contains(&told.data["retry_ms"].as_u64().expect("milliseconds")), "{told:?}");
+    // Ended as a whole answer does.
+    assert_eq!(rest, None);
 }

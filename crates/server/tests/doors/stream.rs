@@ -597,3 +597,17 @@ async fn a_handshake_without_a_subprotocol_fails_in_a_library_too() {
     let Error::Http(response) = refused else { panic!("{refused}") };
     assert_eq!(response.status(), 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_says_when_to_come_back() {
+    for subprotocol in [JSON, MSGPACK] {
+        let mut server = Server::start().await;
+        // Without credit, too: it is no update.
+        let mut stream = Stream::connect(&server, subprotocol, "?credit=0").await;
+        let goodbye = async { (stream.message().await, stream.closed().await) };
+        let ((), (told, code)) = tokio::join!(server.stop(), goodbye);
+        assert_eq!(told["type"], "server_draining", "{told}");
+        assert!((1000..2000).contains(&told["retry_ms"].as_u64().expect("milliseconds")), "{told}");
+        assert_eq!(code, CloseCode::Away);
+    }
+}
