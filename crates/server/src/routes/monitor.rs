@@ -10,6 +10,7 @@ use axum::{Extension, Json};
 use realtime::engine::PeerAddress;
 use serde_json::{Value, json};
 
+use crate::config;
 use crate::guard;
 use crate::metrics::{CONTENT_TYPE, STORE_PATIENCE};
 use crate::problem::{ApiError, Forbidden, NotReady};
@@ -23,19 +24,21 @@ pub(crate) async fn live() -> Json<Value> {
 /// Says whether tasks can be made and followed: the store answers, and the
 /// server was not told to end.
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
-    let mut reasons = Vec::new();
-    if state.is_ending() {
-        reasons.push(NotReady::Draining);
-    }
-    match tokio::time::timeout(STORE_PATIENCE, state.engine().oldest_pending()).await {
-        Ok(Ok(_)) => {}
+    let answers = match tokio::time::timeout(STORE_PATIENCE, state.engine().oldest_pending()).await {
+        Ok(Ok(_)) => true,
         Ok(Err(failure)) => {
             tracing::error!("not ready: {failure}");
-            reasons.push(NotReady::Store);
+            false
         }
-        Err(_) => reasons.push(NotReady::Store),
-    }
+        Err(_) => false,
+    };
+    let reasons = reasons_against(state.is_ending(), answers);
     if reasons.is_empty() { Ok(Json(json!({ "status": "ok" }))) } else { Err(ApiError::not_ready(&reasons)) }
+}
+
+fn reasons_against(is_ending: bool, store_answers: bool) -> Vec<NotReady> {
+    let reasons = [(is_ending, NotReady::Draining), (!store_answers, NotReady::Store)];
+    reasons.into_iter().filter_map(|(applies, reason)| applies.then_some(reason)).collect()
 }
 
 /// All metrics, as OpenMetrics text.
@@ -44,7 +47,7 @@ pub(crate) async fn metrics(
     Extension(PeerAddress(peer)): Extension<PeerAddress>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if !may_read(&state, peer.ip(), &headers) {
+    if !may_read(&state.settings().metrics, peer.ip(), &headers) {
         return Err(ApiError::forbidden(
             Forbidden::Metrics,
             "metrics are for this machine itself; name other readers under [metrics] readers",
@@ -55,7 +58,38 @@ pub(crate) async fn metrics(
 }
 
 /// A proxy on this machine speaks for others.
-fn may_read(state: &AppState, peer: IpAddr, headers: &HeaderMap) -> bool {
-    !guard::is_forwarded(headers)
-        && (peer.to_canonical().is_loopback() || state.settings().metrics.may_read(peer))
+fn may_read(settings: &config::Metrics, peer: IpAddr, headers: &HeaderMap) -> bool {
+    !guard::is_forwarded(headers) && (peer.to_canonical().is_loopback() || settings.may_read(peer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_ready_when_its_store_answers_and_it_was_not_told_to_end() {
+        assert_eq!(reasons_against(false, true), []);
+        assert_eq!(reasons_against(true, true), [NotReady::Draining]);
+        assert_eq!(reasons_against(false, false), [NotReady::Store]);
+        assert_eq!(reasons_against(true, false), [NotReady::Draining, NotReady::Store]);
+    }
+
+    #[test]
+    fn metrics_are_for_this_machine_and_named_readers_and_never_for_whom_a_proxy_speaks() {
+        let settings = config::Metrics { readers: vec!["10.0.0.0/8".parse().expect("a network")] };
+        let forwarded = HeaderMap::from_iter([(header::FORWARDED, "for=127.0.0.1".parse().expect("text"))]);
+        for (address, expected) in [
+            ("127.0.0.1", true),
+            ("127.8.8.8", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("11.1.2.3", false),
+            ("fe80::1", false),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(may_read(&settings, address, &HeaderMap::new()), expected, "{address}");
+            assert!(!may_read(&settings, address, &forwarded), "{address}");
+        }
+    }
 }
