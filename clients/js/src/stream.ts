@@ -231,7 +231,11 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
     this.#resuming = false;
     if (answer.log_id !== undefined) {
       // Another log: the numbers seen so far mean nothing in it. The server sends a snapshot.
-      if (this.#logId !== undefined && this.#logId !== answer.log_id) this.#become({ at: 0 });
+      if (this.#logId !== undefined && this.#logId !== answer.log_id) {
+        // Events do not tell the request.
+        this.#task = { ...emptyTask(this.taskId), config: this.#task.config };
+        this.#become({ at: 0 });
+      }
       this.#logId = answer.log_id;
     }
     const to = answer.head_seq ?? this.#status.at;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import deque
@@ -14,6 +15,9 @@ import socketio
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
 NAMESPACE = "/tasks"
+
+#: The longest pause that a server may ask for.
+LONGEST_PAUSE_S = 60.0
 
 logger = logging.getLogger("msgalaxy.live")
 
@@ -105,6 +109,15 @@ def join(sio: socketio.Client, timeout_s: float, why: Callable[[], str]) -> None
         if time.monotonic() > deadline_s:
             raise SocketConnectionError(f"no answer from the server in {timeout_s:g} s")
         time.sleep(0.005)
+
+
+def pause_asked_for(notice: dict[str, Any]) -> float | None:
+    """For how many seconds a server that is about to end wants this client to stay away."""
+    retry_ms = notice.get("retry_ms")
+    if not isinstance(retry_ms, (int, float)) or not retry_ms > 0:
+        return None
+    # A little more for some than for others: not all clients at once.
+    return min(retry_ms / 1000, LONGEST_PAUSE_S) * random.uniform(1.0, 1.25)
 
 
 def close(sio: socketio.Client) -> None:

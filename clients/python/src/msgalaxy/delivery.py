@@ -89,6 +89,22 @@ class Stream:
                 packet["log_id"] = self.log_id
         return packet | self.options.request()
 
+    def subscribed(self, log_id: str | None) -> bool:
+        """The server has answered. Says whether its log is another one than before."""
+        self.confirmed = True
+        self.retry_at_s = None
+        is_other = None not in (log_id, self.log_id) and log_id != self.log_id
+        if is_other:
+            # The numbers so far mean nothing in it. The server sends a snapshot; should the
+            # connection break before, everything is asked for.
+            self.last_seq = 0
+        self.log_id = log_id
+        return is_other
+
+    def forget(self) -> None:
+        """Empties the state for the events of another log; they do not tell the request."""
+        self.state = TaskState(self.task_id, config=self.state.config)
+
     def accept(self, update: Update) -> Verdict:
         """Judges one event; after `NEXT` the stream stands behind it."""
         seq = update.get("seq")

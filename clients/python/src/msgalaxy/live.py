@@ -13,26 +13,24 @@ from urllib.parse import urlsplit
 import socketio
 from socketio.exceptions import SocketIOError
 
-from msgalaxy.all_tasks import ALL_TASKS, AllTasks, is_status, read_log
-from msgalaxy.callbacks import Callbacks, parts
+from msgalaxy.all_tasks import ALL_TASKS, AllTasks, read_log
+from msgalaxy.callbacks import Callbacks
 from msgalaxy.connection import (
     NAMESPACE,
     close,
     handle_in_order,
     http_session,
     join,
+    pause_asked_for,
     stands,
 )
 from msgalaxy.delivery import Options, Stream, Update, Verdict, read_layout
 from msgalaxy.rest import FINAL_STATUSES, APIClient, Token, as_object, read_token
-from msgalaxy.state import TaskState
+from msgalaxy.subscriptions import Subscriptions
 
 #: Seconds until a subscription is asked for again when the server had trouble, or when an event is
 #: missing although it was asked for.
 RETRY_DELAY_S = 1.0
-
-#: The longest pause that a server may ask for.
-LONGEST_PAUSE_S = 60.0
 
 #: Seconds to wait for an orderly close.
 HANG_UP_PATIENCE_S = 1.0
@@ -40,7 +38,7 @@ HANG_UP_PATIENCE_S = 1.0
 logger = logging.getLogger("msgalaxy.live")
 
 
-class TaskWebSocketClient(Callbacks):
+class TaskWebSocketClient(Callbacks, Subscriptions):
     """Subscribes to tasks and calls back for each of their events, in order, each once.
 
     Assign the callbacks wanted; each is called with `(task_id, data)`:
@@ -68,7 +66,8 @@ class TaskWebSocketClient(Callbacks):
         retry_delay_max: float = 5.0,
         token: Token | None = None,
     ) -> None:
-        super().__init__()
+        Callbacks.__init__(self)
+        Subscriptions.__init__(self)
         self.server_url = server_url
         self._token = token
         self.connected = False
@@ -76,10 +75,6 @@ class TaskWebSocketClient(Callbacks):
         self._connect_timeout_s = connect_timeout
         self._retry_delay_s = retry_delay
         self._retry_delay_max_s = retry_delay_max
-        self._streams: dict[str, Stream] = {}
-        self._all: AllTasks | None = None
-        # Guards the streams; told whenever one ends.
-        self._changed = threading.Condition()
         self._open = False
         #: When a server that was about to end wants this client back.
         self._not_before_s = 0.0
@@ -160,11 +155,12 @@ class TaskWebSocketClient(Callbacks):
             if task_id == ALL_TASKS:
                 self._all = None
             self._changed.notify_all()
-        try:
-            self.sio.emit("unsubscribe", {"task_id": task_id}, namespace=NAMESPACE)
-        except SocketIOError:
-            # No connection, no subscription.
-            logger.debug("not connected while unsubscribing from %s", task_id)
+            try:
+                self.sio.emit("unsubscribe", {"task_id": task_id}, namespace=NAMESPACE)
+                self._left[task_id] += 1
+            except SocketIOError:
+                # No connection, no subscription.
+                logger.debug("not connected while unsubscribing from %s", task_id)
 
     def catch_up(self, task_id: str) -> None:
         """Brings those status changes of a task that the subscription of "*" has not brought."""
@@ -173,11 +169,6 @@ class TaskWebSocketClient(Callbacks):
                 raise RuntimeError('Not subscribed to "*"')
             self._all.missed(task_id)
         self._wake.set()
-
-    def task_state(self, task_id: str) -> TaskState:
-        """A subscribed task as of the newest callback: the fold of its events."""
-        with self._changed:
-            return self._streams[task_id].state
 
     def wait_for_completion(self, timeout: float | None = None) -> dict[str, str]:
         """Waits until every subscribed task has ended, and returns how each of them did.
@@ -193,19 +184,12 @@ class TaskWebSocketClient(Callbacks):
             outcomes = {stream.task_id: self._outcome(stream) for stream in self._waited_for()}
             return {task_id: status for task_id, status in outcomes.items() if status is not None}
 
-    def _all_ended(self) -> bool:
-        streams = self._waited_for()
-        return bool(streams) and all(stream.final_status is not None for stream in streams)
-
     def _outcome(self, stream: Stream) -> str | None:
         """How a task ended, also while the callback of its last event calls `disconnect()`."""
         status = stream.state.status
         if stream.final_status is None and not self._open and status in FINAL_STATUSES:
             return status
         return stream.final_status
-
-    def _waited_for(self) -> list[Stream]:
-        return [stream for stream in self._streams.values() if stream.task_id != ALL_TASKS]
 
     # The connection.
 
@@ -223,6 +207,7 @@ class TaskWebSocketClient(Callbacks):
         sio.on("disconnect", lambda *_: self._lost(sio), namespace=NAMESPACE)
         sio.on("task_update", self._on_task_update, namespace=NAMESPACE)
         sio.on("subscribed", self._on_subscribed, namespace=NAMESPACE)
+        sio.on("unsubscribed", self._on_unsubscribed, namespace=NAMESPACE)
         sio.on("error", self._on_server_error, namespace=NAMESPACE)
         sio.on("server_draining", self._on_draining, namespace=NAMESPACE)
         sio.on("connect_error", self._on_refused, namespace=NAMESPACE)
@@ -253,8 +238,9 @@ class TaskWebSocketClient(Callbacks):
 
     def _resume(self) -> None:
         """A connection stands: every subscription continues on it."""
-        self.connected = True
         with self._changed:
+            self.connected = True
+            self._left.clear()
             if self._all is not None:
                 self._all.lost()
             unfinished = [s for s in self._streams.values() if s.final_status is None]
@@ -310,26 +296,21 @@ class TaskWebSocketClient(Callbacks):
             logger.warning("the token could not be renewed: %s", error)
 
     def _send_subscribe(self, stream: Stream) -> None:
+        # Under the lock: an `unsubscribe` of another thread comes behind it or stops it.
         with self._changed:
+            if self._streams.get(stream.task_id) is not stream:
+                return
             stream.confirmed = False
             stream.retry_at_s = None
-            packet = stream.request()
-        try:
-            self.sio.emit("subscribe", packet, namespace=NAMESPACE)
-        except SocketIOError:
-            # The connection broke just now: the next one subscribes again.
-            self._wake.set()
+            try:
+                self.sio.emit("subscribe", stream.request(), namespace=NAMESPACE)
+            except SocketIOError:
+                # The connection broke just now: the next one subscribes again.
+                self._wake.set()
 
     def _ask_again(self) -> None:
         """Subscribes again where that was put off."""
-        now_s = time.monotonic()
-        with self._changed:
-            due = [
-                stream
-                for stream in self._streams.values()
-                if stream.retry_at_s is not None and now_s >= stream.retry_at_s
-            ]
-        for stream in due:
+        for stream in self._due(time.monotonic()):
             self._send_subscribe(stream)
 
     def _catch_up(self) -> None:
@@ -363,23 +344,13 @@ class TaskWebSocketClient(Callbacks):
             return
         read_layout(update)
         with self._changed:
-            stream = self._streams.get(str(update.get("task_id")))
+            stream = self._stream_of(update)
             verdict = self._judge(stream, update)
             if verdict is Verdict.NEXT:
                 self._calls.add(partial(self._hand_on, stream, update))
         if verdict is Verdict.GAP and stream is not None:
             self._ask_for_missing(stream)
         self._calls.make()
-
-    def _judge(self, stream: Stream | None, update: Update) -> Verdict:
-        known = self._all if is_status(update) else None
-        if stream is None:
-            # All tasks are followed, or a server tells everybody everything.
-            return Verdict.NEXT if known is None or known.accept(update) else Verdict.OLD
-        verdict = stream.accept(update)
-        if known is not None and verdict is Verdict.NEXT:
-            known.note(update)
-        return verdict
 
     def _ask_for_missing(self, stream: Stream) -> None:
         with self._changed:
@@ -398,21 +369,12 @@ class TaskWebSocketClient(Callbacks):
     def _hand_on(self, stream: Stream | None, update: Update) -> None:
         if stream is not None:
             with self._changed:
+                if not self._is_wanted(stream, update):
+                    return
                 stream.state.apply(update)
         self._call_back(update)
         if stream is not None:
             self._note_end(stream, update)
-
-    def _note_end(self, stream: Stream, update: Update) -> None:
-        _, kind, data = parts(update)
-        status = data.get("status")
-        # A server without a log says `error` only, and no `status_change failed` after it.
-        says_status = kind == "status_change" or (kind == "error" and "seq" not in update)
-        if not says_status or status not in FINAL_STATUSES:
-            return
-        with self._changed:
-            stream.final_status = status
-            self._changed.notify_all()
 
     def _on_subscribed(self, answer: object = None, *_: object) -> None:
         data = as_object(answer)
@@ -421,16 +383,24 @@ class TaskWebSocketClient(Callbacks):
         task_id, log_id = str(data.get("task_id")), data.get("log_id")
         missed = False
         with self._changed:
+            if self._left[task_id] and log_id is not None:
+                # The answer to a subscription that has been ended.
+                return
             stream = self._streams.get(task_id)
             if stream is not None:
-                stream.confirmed = True
-                stream.retry_at_s = None
-                stream.log_id = log_id if isinstance(log_id, str) else None
+                if stream.subscribed(log_id if isinstance(log_id, str) else None):
+                    # Behind the events of the other log whose callbacks still wait.
+                    self._calls.add(stream.forget)
                 if task_id == ALL_TASKS and self._all is not None:
                     missed = self._all.subscribed(stream.log_id)
+        self._calls.make()
         self._tell(self.on_subscribed, task_id, data)
         if missed:
             self._missed(ALL_TASKS)
+
+    def _on_unsubscribed(self, answer: object = None, *_: object) -> None:
+        with self._changed:
+            self._note_unsubscribed(str((as_object(answer) or {}).get("task_id")))
 
     def _missed(self, task_id: str) -> None:
         with self._changed:
@@ -442,13 +412,10 @@ class TaskWebSocketClient(Callbacks):
 
     def _on_draining(self, notice: object = None, *_: object) -> None:
         """The server is about to end, and says in how many milliseconds another may be there."""
-        retry_ms = (as_object(notice) or {}).get("retry_ms")
-        if not isinstance(retry_ms, (int, float)) or not retry_ms > 0:
-            return
-        # A little more for some than for others: not all clients at once.
-        pause_s = min(retry_ms / 1000, LONGEST_PAUSE_S) * random.uniform(1.0, 1.25)
-        self._not_before_s = time.monotonic() + pause_s
-        logger.info("the server is about to end; connecting again in %.1f s", pause_s)
+        pause_s = pause_asked_for(as_object(notice) or {})
+        if pause_s is not None:
+            self._not_before_s = time.monotonic() + pause_s
+            logger.info("the server is about to end; connecting again in %.1f s", pause_s)
 
     def _on_refused(self, answer: object = None, *_: object) -> None:
         refusal = as_object(answer) or {"message": str(answer)}
