@@ -28,18 +28,29 @@ pub fn format_timestamp(timestamp_ms: i64) -> String {
 }
 
 /// Makes task ids (UUID v7) whose text sorts by creation, also within one
-/// millisecond and when the clock jumps back.
-pub(crate) struct TaskIds(Mutex<ContextV7>);
+/// millisecond and when the clock jumps back, while the process runs or before
+/// it began.
+pub(crate) struct TaskIds {
+    context: Mutex<ContextV7>,
+    /// Earliest time that an id may say.
+    floor_ms: u64,
+}
 
 impl TaskIds {
-    pub(crate) fn new() -> TaskIds {
-        TaskIds(Mutex::new(ContextV7::new()))
+    /// Ids that sort behind the newest one of the store.
+    pub(crate) fn after(newest: Option<&str>) -> TaskIds {
+        let newest = newest.and_then(|id| Uuid::parse_str(id).ok()).and_then(|id| id.get_timestamp());
+        let floor_ms = newest.map_or(0, |made| {
+            let (seconds, nanos) = made.to_unix();
+            seconds * 1000 + u64::from(nanos) / 1_000_000 + 1
+        });
+        TaskIds { context: Mutex::new(ContextV7::new()), floor_ms }
     }
 
     pub(crate) fn next(&self, now_ms: i64) -> String {
-        let now_ms = u64::try_from(now_ms).unwrap_or(0);
+        let now_ms = u64::try_from(now_ms).unwrap_or(0).max(self.floor_ms);
         let nanos = u32::try_from(now_ms % 1000).expect("a remainder below 1000 fits") * 1_000_000;
-        Uuid::new_v7(uuid::Timestamp::from_unix(&self.0, now_ms / 1000, nanos)).to_string()
+        Uuid::new_v7(uuid::Timestamp::from_unix(&self.context, now_ms / 1000, nanos)).to_string()
     }
 }
 
@@ -57,8 +68,17 @@ mod tests {
 
     #[test]
     fn ids_sort_by_creation_even_when_the_clock_stands_or_jumps_back() {
-        let ids = TaskIds::new();
+        let ids = TaskIds::after(None);
         let made: Vec<String> = (0..1000).map(|i| ids.next(1_763_936_287_409 - i % 3)).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn ids_sort_behind_those_of_a_process_whose_clock_was_ahead() {
+        let newest = TaskIds::after(None).next(1_763_936_287_409);
+        let ids = TaskIds::after(Some(&newest));
+        let made: Vec<String> = (0..10).map(|_| ids.next(1_600_000_000_000)).collect();
+        assert!(newest < made[0] && made.is_sorted_by(|a, b| a < b), "{newest} {made:?}");
+        assert!(TaskIds::after(Some("no uuid")).next(1_600_000_000_000) < newest);
     }
 }

@@ -47,7 +47,8 @@ impl Engine {
         job: JobFunction,
     ) -> Result<Engine, Error> {
         let store = Store::open(&settings.store_url).await?.with_hooks(surroundings.hooks.clone());
-        let log = Arc::new(Log::new(store, surroundings, &settings.retention));
+        let newest = store.newest_id().await?;
+        let log = Arc::new(Log::new(store, surroundings, &settings.retention, newest.as_deref()));
         let trimmer = log.trimmer(settings.retention);
         let workers = Arc::new(Workers::new(log, settings, job));
         if workers.settings.workers > 0 {

@@ -35,8 +35,13 @@ pub(crate) struct Log {
 
 impl Log {
     /// The log, and the task that stores what workers append; both end when
-    /// the log is dropped.
-    pub(crate) fn new(store: Store, surroundings: Surroundings, retention: &Retention) -> Log {
+    /// the log is dropped. `newest` is the largest id of a task in the store.
+    pub(crate) fn new(
+        store: Store,
+        surroundings: Surroundings,
+        retention: &Retention,
+        newest: Option<&str>,
+    ) -> Log {
         let store = Arc::new(store);
         let (live, _) = broadcast::channel(LIVE_EVENTS);
         let (appends, queue) = mpsc::channel(QUEUED_APPENDS);
@@ -51,7 +56,7 @@ impl Log {
         };
         tokio::spawn(committer.run(queue));
         let owner = format!("process {} {}", std::process::id(), uuid::Uuid::now_v7());
-        Log { store, appends, counters, long_logs, live, surroundings, ids: TaskIds::new(), owner }
+        Log { store, appends, counters, long_logs, live, surroundings, ids: TaskIds::after(newest), owner }
     }
 
     /// What trims this log, if anything of it may go.
@@ -205,7 +210,7 @@ pub(crate) mod tests {
         let directory = tempfile::tempdir().unwrap();
         let settings = EngineSettings::sqlite(&directory.path().join("tasks.db"));
         let store = Store::open(&settings.store_url).await.unwrap();
-        (directory, Log::new(store, Surroundings::default(), &settings.retention), settings)
+        (directory, Log::new(store, Surroundings::default(), &settings.retention, None), settings)
     }
 
     pub(crate) async fn claimed(log: &Log, settings: &EngineSettings) -> Claimed {

@@ -115,7 +115,12 @@ impl Ledger {
         for Head { task_id, seq } in heads {
             match self.tasks.get_key_value(task_id.as_str()) {
                 Some((task_id, told)) if told.seq < *seq => self.fall_behind(task_id.clone(), *seq),
-                None if new => self.fall_behind(task_id.as_str().into(), *seq),
+                // Whatever its id: nobody was told of it.
+                None if new => {
+                    let task_id = Arc::<str>::from(task_id.as_str());
+                    self.tasks.insert(task_id.clone(), Told::default());
+                    self.fall_behind(task_id, *seq);
+                }
                 Some(_) | None => {}
             }
         }
@@ -195,6 +200,9 @@ mod tests {
         let mut behind = ledger.behind();
         behind.sort();
         assert_eq!(behind, ["b".into(), "c".into()]);
+        // Made by a process whose clock was behind.
+        ledger.compare(&[head("a2", 1)], true);
+        assert!(ledger.take("a2", 1, false).is_some() && ledger.caught_up("a2", false));
         ledger.skip(&"c".into(), 5);
         assert!(ledger.take("c", 5, false).is_none() && ledger.take("c", 6, false).is_some());
     }

@@ -12,7 +12,7 @@ mod all;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use serde_json::{Value, json};
 
@@ -244,15 +244,19 @@ impl Reader {
     /// Waits until the queue holds something or the connection is to end.
     async fn news(&mut self) {
         poll_fn(|context| {
-            if self.queue.is_empty() {
-                if self.signal.poll_news(context, &mut self.news).is_pending() {
-                    return Poll::Pending;
+            loop {
+                if self.queue.is_empty() && !self.ended {
+                    // Ready says nothing of a waker: news of what is followed no
+                    // more is followed by another look.
+                    ready!(self.signal.poll_news(context, &mut self.news));
+                } else {
+                    self.signal.take_news(&mut self.news);
                 }
-            } else {
-                self.signal.take_news(&mut self.news);
+                self.enqueue_news();
+                if !self.queue.is_empty() || self.ended {
+                    return Poll::Ready(());
+                }
             }
-            self.enqueue_news();
-            if self.queue.is_empty() && !self.ended { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
     }

@@ -171,6 +171,12 @@ impl Hub {
                     if self.tell_page(task_id, after, page) {
                         return Ok(());
                     }
+                    let mut ledger = self.ledger();
+                    if ledger.told(task_id) == after {
+                        // The same page would come again, and nothing of it be told.
+                        ledger.caught_up(task_id, true);
+                        return Ok(());
+                    }
                 }
                 Err(Error::UnknownTask { .. }) => {
                     self.ledger().caught_up(task_id, true);

@@ -151,6 +151,12 @@ impl Store {
         rows.iter().map(head_of).collect()
     }
 
+    /// Largest id of a task.
+    pub(crate) async fn newest_id(&self) -> Result<Option<String>, sqlx::Error> {
+        let mut connection = self.read().await?;
+        sqlx::query_scalar("SELECT MAX(id) FROM tasks").fetch_one(&mut *connection).await
+    }
+
     /// Events with a larger seq than `after`, in order. One statement, so that
     /// events and extent are of one moment.
     pub(crate) async fn page(

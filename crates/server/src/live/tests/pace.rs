@@ -1,4 +1,6 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -144,4 +146,40 @@ fn one_of_another_log_gets_one_snapshot_and_then_what_follows() {
         assert_eq!((answer.body["mode"].as_str(), answer.updates.len()), (Some("snapshot"), 2));
         assert!(reader.is_idle(), "nothing follows an end");
     }
+}
+
+/// Counts how often a task would be polled again.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// A connection is polled when it is woken, and not before.
+#[test]
+fn news_of_what_is_followed_no_more_does_not_put_a_connection_to_sleep() {
+    let log = Arc::new(MemoryLog::default());
+    let hub = Hub::new(log.clone(), few(8), false);
+    let publish = |task_id| hub.publish([log.append(task_id, EventKind::Progress, json!({}))]);
+    publish("a");
+    publish("b");
+    let mut reader = Reader::new(&hub, 2);
+    for task_id in ["a", "b"] {
+        subscribe(&mut reader, &json!({"task_id": task_id, "after_seq": 1}));
+    }
+    read(&mut reader, 9);
+    publish("a");
+    reader.unsubscribe(Some(&json!({"task_id": "a"}))).expect("unsubscribed");
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut next = Box::pin(reader.next(Room { updates: 9, bytes: 1 << 20 }));
+    assert!(next.as_mut().poll(&mut context).is_pending());
+    publish("b");
+    assert_eq!(wakes.0.load(Relaxed), 1);
+    let Poll::Ready(items) = next.as_mut().poll(&mut context) else { panic!("b has news") };
+    assert_eq!(told(items), pairs(&[("b", 2)]));
 }
