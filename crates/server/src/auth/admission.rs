@@ -89,6 +89,14 @@ impl Admission {
         self.0.as_ref()?.authenticator.ring().share_token(task_id, expires_ms)
     }
 
+    /// Looks all owners up anew.
+    #[cfg(test)]
+    pub(crate) fn forget_owners(&self) {
+        if let Some(inner) = &self.0 {
+            inner.owners.lock().expect("not poisoned").clear();
+        }
+    }
+
     pub(super) fn inner(&self) -> Option<&Arc<Inner>> {
         self.0.as_ref()
     }

@@ -167,7 +167,8 @@ impl Cursor {
                 }
                 self.delivered = update.seq();
                 let is_replayed = update.seq() <= self.replayed_to;
-                batch.push(Delivery { update, variant, layout: self.wishes.layout }, is_replayed);
+                let layout = self.wishes.layout;
+                batch.push(Delivery { update, variant, layout, is_of_all: false }, is_replayed);
             }
             if ended {
                 return true;

@@ -28,9 +28,16 @@ pub struct Delivery {
     pub variant: Variant,
     /// Whether the subscription wants layouts.
     pub layout: bool,
+    /// Whether it comes from the subscription to all tasks.
+    pub is_of_all: bool,
 }
 
 impl Delivery {
+    /// As the subscription to all tasks brings it.
+    pub(super) fn of_all(update: Arc<Update>) -> Delivery {
+        Delivery { update, variant: Variant::default(), layout: false, is_of_all: true }
+    }
+
     /// The `task_update` as JSON, without a layout.
     pub fn json(&self) -> Bytes {
         self.update.json(self.variant)

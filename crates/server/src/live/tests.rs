@@ -15,6 +15,8 @@ mod statuses;
 mod statuses_promise;
 /// Those who hear everything unasked.
 mod unasked;
+/// Those who do not see all tasks.
+mod viewer;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};

@@ -21,7 +21,7 @@ use crate::auth::Principal;
 use crate::config::Limits;
 use crate::drain;
 use crate::live::roster::{self, Listed};
-use crate::live::{Answer, Item, Over, Refusal, Room, Viewer};
+use crate::live::{Answer, Over, Refusal, Room, Viewer};
 use crate::metrics::{Door, Guest, Metrics};
 use crate::pace;
 
@@ -148,7 +148,7 @@ impl Conversation {
                         self.was_sent_updates = true;
                         self.outbox.hold(items);
                     } else {
-                        self.say_now(items);
+                        self.outbox.say_now(items);
                     }
                 }
                 () = sleep_until(self.heartbeat.due()) => match self.heartbeat.beat(Instant::now()) {
@@ -257,15 +257,6 @@ impl Conversation {
             return Err(Refusal::new("too_many_subscriptions", message, Some(task_id)));
         }
         self.viewer.subscribe(Some(request)).await
-    }
-
-    /// Says what waits for no credit.
-    fn say_now(&mut self, items: Vec<Item>) {
-        for item in items {
-            if let Item::Notice(kind, body) = item {
-                self.outbox.say(kind, None, body);
-            }
-        }
     }
 
     /// Notes why the conversation ends.

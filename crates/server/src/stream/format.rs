@@ -245,7 +245,7 @@ mod tests {
             v: 1,
             detail: Some(Arc::new(detail)),
         };
-        Delivery { update: Update::new(Arc::new(event)), variant, layout }
+        Delivery { update: Update::new(Arc::new(event)), variant, layout, is_of_all: false }
     }
 
     /// Both formats of one batch, as a value and as bytes.
@@ -288,8 +288,12 @@ mod tests {
     fn a_long_update_alone_is_compressed_once_for_all() {
         let mut event = delivery(false, Variant::default()).update.event().clone();
         event.data = json!({"text": "卫星".repeat(1000)});
-        let delivery =
-            Delivery { update: Update::new(Arc::new(event)), variant: Variant::default(), layout: false };
+        let delivery = Delivery {
+            update: Update::new(Arc::new(event)),
+            variant: Variant::default(),
+            layout: false,
+            is_of_all: false,
+        };
         let plain = payload(&Format::Json.frame_alone(&delivery, None));
         for window in Window::ALL {
             let frame = Format::Json.frame_alone(&delivery, Some(window));

@@ -72,6 +72,17 @@ impl Outbox {
         }));
     }
 
+    /// What comes while there is no credit: word of the connection goes out at
+    /// once, updates wait.
+    pub(super) fn say_now(&mut self, items: impl IntoIterator<Item = Item>) {
+        for item in items {
+            match item {
+                Item::Notice(kind, body) if kind != "task_update" => self.say(kind, None, body),
+                update => self.hold([update]),
+            }
+        }
+    }
+
     /// The updates that follow the answer to a subscription at once.
     pub(super) fn hold_snapshot(&mut self, updates: Vec<Value>) {
         self.held.extend(updates.into_iter().map(Held::Update));
@@ -178,6 +189,15 @@ mod tests {
         let kinds: Vec<&str> = messages.iter().filter_map(|message| message["type"].as_str()).collect();
         assert_eq!(kinds, ["subscribed", "updates", "error", "out_of_credit"]);
         assert_eq!(messages[0], json!({"type": "subscribed", "id": 3, "task_id": "b"}));
+    }
+
+    #[test]
+    fn what_comes_without_credit_is_said_or_waits() {
+        let mut outbox = Outbox::new(Format::Json, 0);
+        outbox.say_now([update("a", 1), Item::Notice("error", json!({"code": "x"})), update("a", 2)]);
+        assert_eq!(taken(&mut outbox), [json!({"type": "error", "code": "x"})]);
+        outbox.grant(9);
+        assert_eq!(seqs(&taken(&mut outbox)[0]), [1, 2]);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use super::super::delivery::{Batch, Delivery};
 use super::super::many::Statuses;
 use super::super::mixed::News;
 use super::super::request::{EVERY_TASK, Refusal, Wishes};
-use super::super::update::{Update, Variant};
 use super::{Reader, STATUSES, no_answer};
 
 /// Tasks that one notice names.
@@ -46,7 +45,7 @@ impl Reader {
         while !batch.is_full()
             && let Some(update) = owed.pop_front()
         {
-            batch.push(plain(update), false);
+            batch.push(Delivery::of_all(update), false);
         }
         if batch.is_full() {
             return Next::More;
@@ -78,7 +77,7 @@ impl Reader {
                 _ if heard.contains(&task_id, update.seq()) => {}
                 Some(cursor) if cursor.tells_status(update.seq()) => cursor.leave_here(update),
                 None if everything.is_some() => {}
-                _ => batch.push(plain(update), false),
+                _ => batch.push(Delivery::of_all(update), false),
             }
         }
         Next::More
@@ -159,10 +158,6 @@ impl Reader {
             !is_its
         });
     }
-}
-
-fn plain(update: Arc<Update>) -> Delivery {
-    Delivery { update, variant: Variant::default(), layout: false }
 }
 
 /// Says that events were missed, and of which tasks when that is known.
