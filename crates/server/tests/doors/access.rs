@@ -15,24 +15,24 @@ use server::config::{AuthMode, Jwt, JwtAlgorithm};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::harness::{Answer, Client, Server, is_final, small_task, soon};
+use crate::harness::{Answer, Client, Server, small_task, soon};
 
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "msgalaxy";
 
 /// A server that asks everybody, its operator, and an issuer that it trusts.
-struct Place {
-    server: Server,
-    desk: Desk,
+pub(crate) struct Place {
+    pub(crate) server: Server,
+    pub(crate) desk: Desk,
     issuer: Ed25519KeyPair,
 }
 
 impl Place {
-    async fn new() -> Place {
+    pub(crate) async fn new() -> Place {
         Place::with(60, 30).await
     }
 
-    async fn with(expiry_warning_s: u64, expiry_grace_s: u64) -> Place {
+    pub(crate) async fn with(expiry_warning_s: u64, expiry_grace_s: u64) -> Place {
         let issuer = Ed25519KeyPair::generate().expect("a key");
         let pem = pem(&issuer);
         let server = Server::start_with(|settings, dir| {
@@ -57,11 +57,11 @@ impl Place {
         Place { server, desk, issuer }
     }
 
-    async fn key(&self, name: &str, words: &str) -> String {
+    pub(crate) async fn key(&self, name: &str, words: &str) -> String {
         self.key_for(name, words, None).await
     }
 
-    async fn key_for(&self, name: &str, words: &str, lifetime: Option<Duration>) -> String {
+    pub(crate) async fn key_for(&self, name: &str, words: &str, lifetime: Option<Duration>) -> String {
         let made = self.desk.create(name, Scopes::from_words(words), lifetime).await;
         made.expect("a key").1.reveal()
     }
@@ -78,7 +78,7 @@ impl Place {
     }
 
     /// A task of this caller, run to its end.
-    async fn finished_task(&self, token: &str) -> String {
+    pub(crate) async fn finished_task(&self, token: &str) -> String {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
         let body = small_task(1).to_string();
@@ -92,7 +92,7 @@ impl Place {
         id
     }
 
-    async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.server.request("GET", path, &[("authorization", &format!("Bearer {token}"))], b"").await
     }
 }
@@ -115,7 +115,7 @@ fn signed(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -
 
 impl Client {
     /// Joins `/tasks` with a token; must be let in.
-    async fn join(&mut self, token: &str) {
+    pub(crate) async fn join(&mut self, token: &str) {
         self.send(&format!("40/tasks,{}", json!({ "token": token }))).await;
         let accepted = self.next().await;
         assert!(accepted.starts_with("40/tasks,{\"sid\":"), "{accepted}");
@@ -125,7 +125,7 @@ impl Client {
 
 /// Every way in.
 #[derive(Debug, Clone, Copy)]
-enum Door {
+pub(crate) enum Door {
     Rest,
     ServerSent,
     Polling,
@@ -137,7 +137,7 @@ enum Door {
     StreamSubprotocol,
 }
 
-const DOORS: [Door; 7] = [
+pub(crate) const DOORS: [Door; 7] = [
     Door::Rest,
     Door::ServerSent,
     Door::Polling,
@@ -149,7 +149,12 @@ const DOORS: [Door; 7] = [
 
 impl Door {
     /// Reads a task through the door; the error is the code of the refusal.
-    async fn read(self, server: &Server, token: Option<&str>, task_id: &str) -> Result<(), String> {
+    pub(crate) async fn read(
+        self,
+        server: &Server,
+        token: Option<&str>,
+        task_id: &str,
+    ) -> Result<(), String> {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let headers: Vec<(&str, &str)> =
             bearer.as_deref().map(|bearer| ("authorization", bearer)).into_iter().collect();
@@ -332,222 +337,6 @@ async fn every_door_takes_and_refuses_the_same() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn everybody_lists_their_own_tasks_and_an_administrator_all() {
-    let place = Place::new().await;
-    let [ann, bob] =
-        [place.key("ann", "tasks:read tasks:write").await, place.key("bob", "tasks:read tasks:write").await];
-    let root = place.key("root", "admin").await;
-    let [of_ann, of_bob] = [place.finished_task(&ann).await, place.finished_task(&bob).await];
-    for (token, expected) in [(&ann, vec![&of_ann]), (&bob, vec![&of_bob]), (&root, vec![&of_bob, &of_ann])] {
-        let listed = place.get("/api/tasks", token).await.json();
-        let ids: Vec<&str> = listed["tasks"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter_map(|task| task["id"].as_str())
-            .collect();
-        assert_eq!(
-            (ids, &listed["total"]),
-            (expected.iter().map(|id| id.as_str()).collect(), &json!(expected.len()))
-        );
-    }
-    // Nor can they change each other's, or what is the server's.
-    for (method, path, token, status, code) in [
-        ("POST", format!("/api/tasks/{of_ann}/cancel"), &bob, 404, "task_not_found"),
-        ("DELETE", format!("/api/tasks/{of_ann}"), &bob, 404, "task_not_found"),
-        ("GET", format!("/api/tasks/{of_ann}/result"), &bob, 404, "task_not_found"),
-        ("GET", format!("/api/tasks/{of_ann}/files/summary.json"), &bob, 404, "task_not_found"),
-        ("GET", "/api/tasks/%FF".to_owned(), &bob, 404, "task_not_found"),
-        ("GET", "/api/experiments".to_owned(), &bob, 403, "scope_missing"),
-    ] {
-        let bearer = format!("Bearer {token}");
-        let answer = place.server.request(method, &path, &[("authorization", &bearer)], b"").await;
-        assert_eq!(answer.refused(status), code, "{method} {path}");
-    }
-    let reader = place.key("ann", "tasks:read").await;
-    let bearer = format!("Bearer {reader}");
-    let body = small_task(1).to_string();
-    let refused =
-        place.server.request("POST", "/api/tasks", &[("authorization", &bearer)], body.as_bytes()).await;
-    assert_eq!(refused.refused(403), "scope_missing");
-    assert_eq!(place.get(&format!("/api/tasks/{of_ann}"), &reader).await.status, 200);
-    // Whether the server lives, and its page, are nobody's secret.
-    for path in ["/api/health", "/livez", "/readyz", "/api/openapi.json", "/docs"] {
-        assert_eq!(place.server.get(path).await.status, 200, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn status_changes_of_all_tasks_are_those_that_one_may_see() {
-    let place = Place::new().await;
-    let [ann, bob] =
-        [place.key("ann", "tasks:read tasks:write").await, place.key("bob", "tasks:read tasks:write").await];
-    let mut clients = Vec::new();
-    for token in [&ann, &place.key("root", "admin").await] {
-        let mut client = Client::open(&place.server).await;
-        client.join(token).await;
-        client.subscribe("*").await;
-        clients.push(client);
-    }
-    let of_bob = place.finished_task(&bob).await;
-    let of_ann = place.finished_task(&ann).await;
-    let mut heard = Vec::new();
-    for client in &mut clients {
-        let mut ids: Vec<String> = Vec::new();
-        loop {
-            let update = client.update().await;
-            let id = update["task_id"].as_str().expect("an id");
-            if !ids.iter().any(|known| known == id) {
-                ids.push(id.to_owned());
-            }
-            if is_final(&update) && id == of_ann {
-                break;
-            }
-        }
-        heard.push(ids);
-    }
-    assert_eq!(heard, [vec![of_ann.clone()], vec![of_bob, of_ann]]);
-}
-
-#[tokio::test]
-async fn a_token_that_ends_is_warned_of_and_can_be_renewed_without_losing_an_event() {
-    let place = Place::with(3600, 0).await;
-    let ann = place.key_for("ann", "tasks:read tasks:write", Some(Duration::from_secs(600))).await;
-    let bearer = format!("Bearer {ann}");
-    let body = small_task(30).to_string();
-    let made =
-        place.server.request("POST", "/api/tasks", &[("authorization", &bearer)], body.as_bytes()).await;
-    let id = made.json()["task_id"].as_str().expect("an id").to_owned();
-    let mut client = Client::open(&place.server).await;
-    client.join(&ann).await;
-    client.emit("subscribe", &json!({ "task_id": id })).await;
-    let (fresh, of_bob) = (place.key("ann", "tasks:read").await, place.key("bob", "tasks:read").await);
-    let (mut seqs, mut told, mut answers, mut has_ended) = (Vec::new(), 0, Vec::new(), false);
-    while !has_ended || answers.len() < 4 {
-        let (name, body) = client.event().await;
-        match name.as_str() {
-            "error" if body["code"] == "token_expiring" => {
-                assert!(body["expires_at"].is_string(), "{body}");
-                told += 1;
-                for token in [json!(of_bob), json!("msg_x"), json!(null), json!(fresh)] {
-                    client.emit("auth_refresh", &json!({ "token": token })).await;
-                }
-            }
-            "error" => answers.push(body["code"].as_str().expect("a code").to_owned()),
-            "auth_refreshed" => {
-                assert_eq!(body["expires_at"], Value::Null, "{body}");
-                answers.push(name);
-            }
-            "task_update" => {
-                seqs.push(body["seq"].as_u64().expect("a seq"));
-                has_ended |= is_final(&body);
-            }
-            _ => {}
-        }
-    }
-    assert_eq!(answers, ["token_of_another", "token_malformed", "token_missing", "auth_refreshed"]);
-    assert_eq!(told, 1, "once, and not of the new one");
-    let expected: Vec<u64> = (1..=seqs.len() as u64).collect();
-    assert_eq!(seqs, expected);
-}
-
-#[tokio::test]
-async fn who_does_not_renew_a_token_is_disconnected() {
-    let place = Place::with(60, 0).await;
-    let owner = place.key("ann", "tasks:read tasks:write").await;
-    let task = place.finished_task(&owner).await;
-    let short = place.key_for("ann", "tasks:read", Some(Duration::from_secs(2))).await;
-    let mut client = Client::open(&place.server).await;
-    client.join(&short).await;
-    let mut codes = Vec::new();
-    while codes.len() < 2 {
-        let (name, body) = client.event().await;
-        assert_eq!(name, "error", "{body}");
-        codes.push(body["code"].as_str().expect("a code").to_owned());
-    }
-    assert_eq!(codes, ["token_expiring", "token_expired"]);
-    assert!(client.ended().await);
-    assert_eq!(Door::Rest.read(&place.server, Some(&short), &task).await, Err("token_expired".to_owned()));
-}
-
-#[tokio::test]
-async fn a_revoked_key_ends_every_open_connection() {
-    let place = Place::new().await;
-    let key = place.key("ann", "tasks:read tasks:write").await;
-    let mut client = Client::open(&place.server).await;
-    client.join(&key).await;
-    let mut request =
-        format!("ws://{}/api/stream?credit=0", place.server.address).into_client_request().expect("a URL");
-    request.headers_mut().insert("sec-websocket-protocol", "msgalaxy.v1+json".parse().expect("a header"));
-    request.headers_mut().insert("authorization", format!("Bearer {key}").parse().expect("a header"));
-    let (mut stream, _) = soon("handshake", tokio_tungstenite::connect_async(request)).await.expect("open");
-    let events = tokio::spawn({
-        let (address, bearer) = (place.server.address, format!("Bearer {key}"));
-        async move { follow_all(address, &bearer).await }
-    });
-    let id = key["msg_".len()..].split_once('_').expect("an id").0;
-    place.desk.revoke(id).await.expect("revoked");
-    let (name, body) = client.event().await;
-    assert_eq!((name.as_str(), &body["code"]), ("error", &json!("token_revoked")));
-    assert!(client.ended().await);
-    let mut kinds = Vec::new();
-    let closed = loop {
-        match soon("message", stream.next()).await.expect("a close frame").expect("a frame") {
-            Message::Text(text) => {
-                let message: Value = serde_json::from_str(&text).expect("JSON");
-                kinds.push((message["type"].clone(), message["code"].clone()));
-            }
-            Message::Close(close) => break close.expect("a reason"),
-            _ => {}
-        }
-    };
-    assert_eq!(kinds, [(json!("hello"), json!(null)), (json!("error"), json!("token_revoked"))]);
-    assert_eq!(u16::from(closed.code), 1008);
-    let events = soon("the end of the stream", events).await.expect("no panic");
-    assert!(events.contains("event: notice") && events.contains("token_revoked"), "{events}");
-}
-
-/// All that server-sent events bring until the server ends them.
-async fn follow_all(address: std::net::SocketAddr, bearer: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
-    let request = format!(
-        "GET /api/tasks/*/events HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\nauthorization: {bearer}\r\nconnection: close\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).await.expect("sent");
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await.expect("text");
-    text
-}
-
-#[tokio::test]
-async fn a_share_link_shows_its_task_and_nothing_else() {
-    let place = Place::new().await;
-    let ann = place.key("ann", "tasks:read tasks:write").await;
-    let [task, other] = [place.finished_task(&ann).await, place.finished_task(&ann).await];
-    let path = format!("/api/tasks/{task}/share");
-    let headers = [("authorization", format!("Bearer {ann}"))];
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let shared = place.server.request("POST", &path, &headers, b"{\"expires_in_s\": 600}").await;
-    assert_eq!(shared.status, 201, "{}", shared.text());
-    let link = shared.json()["token"].as_str().expect("a token").to_owned();
-    assert_eq!(shared.json()["fragment"], format!("#share={link}"));
-    for door in DOORS {
-        assert_eq!(door.read(&place.server, Some(&link), &task).await, Ok(()), "{door:?}");
-        let outcome = door.read(&place.server, Some(&link), &other).await;
-        assert_eq!(outcome, Err("task_not_found".to_owned()), "{door:?}");
-    }
-    assert_eq!(Door::WebSocket.read(&place.server, Some(&link), "*").await, Err("scope_missing".to_owned()));
-    for path in ["/api/tasks", "/api/boms", "/api/experiments", "/api/tasks/*/events"] {
-        assert_eq!(place.get(path, &link).await.refused(403), "scope_missing", "{path}");
-    }
-    let bearer = format!("Bearer {link}");
-    let path = format!("/api/tasks/{task}/cancel");
-    let refused = place.server.request("POST", &path, &[("authorization", &bearer)], b"").await;
-    assert_eq!(refused.refused(403), "scope_missing");
 }
 
 #[tokio::test]
