@@ -31,12 +31,17 @@ use axum::routing::{any, delete, get, post};
 use realtime::engine::Server;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::guard::{self, Guard};
 use crate::metrics;
 use crate::problem::{self, ApiError};
 use crate::state::AppState;
 use crate::stream;
+
+/// Answers to polls are compressed from this size on, bytes: as WebSocket
+/// messages are.
+const COMPRESSED_ANSWER_BYTES: u64 = 1024;
 
 /// Every route of the API with its methods; the document lists the same.
 pub(crate) fn api() -> Router<AppState> {
@@ -67,6 +72,10 @@ pub(crate) fn api() -> Router<AppState> {
 /// The whole server as one service.
 pub(crate) fn router(state: AppState, door: Server) -> Router {
     let guard = Guard::new(state.settings());
+    let socket_io = Router::new()
+        .route_service("/socket.io", door.clone())
+        .route_service("/socket.io/", door)
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_ANSWER_BYTES)));
     api()
         .route_layer(from_fn_with_state(state.clone(), access::check))
         .route("/livez", get(monitor::live))
@@ -78,8 +87,7 @@ pub(crate) fn router(state: AppState, door: Server) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CompressionLayer::new())
         .route("/api/stream", any(stream::door))
-        .route_service("/socket.io", door.clone())
-        .route_service("/socket.io/", door)
+        .merge(socket_io)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(guard.clone(), guard::check))
         .layer(guard::cors(guard))

@@ -292,7 +292,7 @@ fn take(state: &mut State, session: &Session) -> Taken {
         state.polling.taken = 0;
         state.outbox.queue.pop_front();
     }
-    state.outbox.wrote(count, weight);
+    let weight = state.outbox.wrote(count, weight);
     Taken { body: body.freeze(), packets, weight }
 }
 

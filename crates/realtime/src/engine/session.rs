@@ -405,10 +405,13 @@ impl Polling {
 }
 
 impl Outbox {
-    /// Accounts for what went out.
-    pub(crate) fn wrote(&mut self, count: usize, weight: usize) {
+    /// Accounts for what went out; returns the bytes that wait no more. Of a
+    /// session that ended meanwhile none do.
+    pub(crate) fn wrote(&mut self, count: usize, weight: usize) -> usize {
         self.written += count as u64;
+        let weight = weight.min(self.bytes);
         self.bytes -= weight;
+        weight
     }
 
     fn clear(&mut self) -> usize {

@@ -406,7 +406,7 @@ impl Wrote {
         let Self { count, weight, bytes } = std::mem::take(self);
         session.server.hooks.sent(Transport::WebSocket, count, bytes);
         if count > 0 {
-            outbox.wrote(count, weight);
+            let weight = outbox.wrote(count, weight);
             session.server.hooks.queued(-weight.cast_signed());
             session.changed();
         }

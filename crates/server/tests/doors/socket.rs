@@ -257,6 +257,29 @@ async fn a_polling_answer_carries_at_most_sixteen_packets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn long_answers_to_polls_are_compressed_for_those_who_accept_it() {
+    let server = Server::start().await;
+    let id = server.create(&small_task(1)).await;
+    server.finished(&id).await;
+    for (accepted, expected) in [("gzip", Some("gzip")), ("identity", None)] {
+        let open = server.get("/socket.io/?EIO=4&transport=polling").await;
+        let open: Value = serde_json::from_str(&open.text()[1..]).expect("JSON");
+        let url = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+        let said = format!("40/tasks,\u{1e}42/tasks,[\"subscribe\",{{\"task_id\":\"{id}\"}}]");
+        server.request("POST", &url, &[], said.as_bytes()).await;
+        loop {
+            let answer = server.request("GET", &url, &[("accept-encoding", accepted)], b"").await;
+            let encoding = answer.header("content-encoding");
+            if encoding.is_some() || answer.text().len() > 1024 {
+                assert_eq!(encoding, expected);
+                assert_eq!(answer.body.starts_with(&[0x1f, 0x8b]), expected.is_some());
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_says_when_to_come_back() {
     let mut server = Server::start().await;
     let id = server.create(&small_task(150)).await;
