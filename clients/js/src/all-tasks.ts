@@ -1,7 +1,7 @@
 import type { Connection } from './connection.js';
 import { ApiError, StreamError } from './errors.js';
 import type { StatusChangeEvent, TaskEvent } from './events.js';
-import { iterate, Listeners } from './listeners.js';
+import { hear, iterate, Listeners } from './listeners.js';
 import { type Refusal, RETRY_MS, type Subscribed } from './stream.js';
 import { isTerminal } from './task.js';
 
@@ -116,27 +116,26 @@ export class AllTasksStream implements AsyncIterable<StatusChangeEvent> {
   }
 
   #listen(signal: AbortSignal | undefined): void {
-    const { socket } = this.#connection;
     this.#release.push(this.#connection.hold(ALL_TASKS, {}));
-    const onUpdate = (event: TaskEvent): void => {
-      if (event?.event_type === 'status_change') this.#take(event);
-    };
-    const onSubscribed = (answer: Subscribed): void => {
-      if (answer?.task_id === ALL_TASKS) this.#subscribed(answer);
-    };
-    const onError = (error: Refusal): void => {
-      if (error?.code === 'events_missed') for (const id of error.task_ids ?? [ALL_TASKS]) this.#missed(id);
-      else if (error?.task_id === ALL_TASKS) this.#refused(error);
-    };
-    socket.on('task_update', onUpdate);
-    socket.on('subscribed', onSubscribed);
-    socket.on('error', onError);
     this.#release.push(
       () => clearTimeout(this.#retry),
-      () => socket.off('task_update', onUpdate),
-      () => socket.off('subscribed', onSubscribed),
-      () => socket.off('error', onError),
-      this.#followConnection(),
+      hear(this.#connection, {
+        update: (event) => {
+          if (event?.event_type === 'status_change') this.#take(event);
+        },
+        subscribed: (answer) => {
+          if (answer?.task_id === ALL_TASKS) this.#subscribed(answer);
+        },
+        refused: (error) => {
+          if (error?.code === 'events_missed') for (const id of error.task_ids ?? [ALL_TASKS]) this.#missed(id);
+          else if (error?.task_id === ALL_TASKS) this.#refused(error);
+        },
+        connected: () => this.#subscribe(),
+        away: () => {
+          this.#wasAway ||= this.#phase === 'live';
+          this.#become('waiting');
+        },
+      }),
     );
     if (signal) {
       const stop = (): void => this.close();
@@ -145,19 +144,6 @@ export class AllTasksStream implements AsyncIterable<StatusChangeEvent> {
       if (signal.aborted) return this.close();
     }
     this.#connection.open();
-  }
-
-  /** Subscribes at every new connection; a change of transport is none. */
-  #followConnection(): () => void {
-    let connected = false;
-    return this.#connection.onStatus(({ phase }) => {
-      if (phase === 'connected' && !connected) this.#subscribe();
-      if (phase !== 'connected') {
-        this.#wasAway ||= this.#phase === 'live';
-        this.#become('waiting');
-      }
-      connected = phase === 'connected';
-    });
   }
 
   #subscribe(): void {

@@ -1,4 +1,7 @@
+import type { Connection } from './connection.js';
 import { StreamError } from './errors.js';
+import type { TaskEvent } from './events.js';
+import type { Refusal, Subscribed } from './stream.js';
 
 type Handler = (...args: never[]) => void;
 
@@ -29,6 +32,34 @@ export class Listeners<Handlers extends { [Name in keyof Handlers]: Handler }> {
       }
     }
   }
+}
+
+/** What a stream hears from its connection. */
+interface Ears {
+  update(event: TaskEvent): void;
+  subscribed(answer: Subscribed): void;
+  refused(error: Refusal): void;
+  /** At every new connection; a change of transport is none. */
+  connected(): void;
+  /** Whenever there is no connection. */
+  away(): void;
+}
+
+/** Lets a stream hear its connection from now on. Returns the function that stops it. */
+export function hear(connection: Connection, ears: Ears): () => void {
+  const { socket } = connection;
+  const handlers = { task_update: ears.update, subscribed: ears.subscribed, error: ears.refused };
+  for (const [name, handler] of Object.entries(handlers)) socket.on(name, handler);
+  let connected = false;
+  const stop = connection.onStatus(({ phase }) => {
+    if (phase === 'connected' && !connected) ears.connected();
+    if (phase !== 'connected') ears.away();
+    connected = phase === 'connected';
+  });
+  return () => {
+    for (const [name, handler] of Object.entries(handlers)) socket.off(name, handler);
+    stop();
+  };
 }
 
 /** What an iterator needs of a stream. */

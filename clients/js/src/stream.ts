@@ -1,7 +1,7 @@
 import type { Connection } from './connection.js';
 import { StreamError } from './errors.js';
 import { isKnownEvent, readLayout, type TaskEvent, type TaskEventKind, type UnknownEvent } from './events.js';
-import { iterate, Listeners } from './listeners.js';
+import { hear, iterate, Listeners } from './listeners.js';
 import { applyEvent, emptyTask, isTerminal, type Task } from './task.js';
 
 /** How far a stream is. `replaying`: history or missed events still arrive. */
@@ -166,26 +166,22 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
   }
 
   #listen(signal: AbortSignal | undefined): void {
-    const { socket } = this.#connection;
     this.#release.push(this.#connection.hold(this.taskId, this.#wanted));
-    const onUpdate = (event: TaskEvent): void => {
-      if (event?.task_id === this.taskId) this.#take(event);
-    };
-    const onSubscribed = (answer: Subscribed): void => {
-      if (answer?.task_id === this.taskId) this.#resumed(answer);
-    };
-    const onError = (error: Refusal): void => {
-      if (error?.task_id === this.taskId) this.#refused(error.message ?? 'refused', error.code);
-    };
-    socket.on('task_update', onUpdate);
-    socket.on('subscribed', onSubscribed);
-    socket.on('error', onError);
     this.#release.push(
       () => clearTimeout(this.#retry),
-      () => socket.off('task_update', onUpdate),
-      () => socket.off('subscribed', onSubscribed),
-      () => socket.off('error', onError),
-      this.#followConnection(),
+      hear(this.#connection, {
+        update: (event) => {
+          if (event?.task_id === this.taskId) this.#take(event);
+        },
+        subscribed: (answer) => {
+          if (answer?.task_id === this.taskId) this.#resumed(answer);
+        },
+        refused: (error) => {
+          if (error?.task_id === this.taskId) this.#refused(error.message ?? 'refused', error.code);
+        },
+        connected: () => this.#resume(),
+        away: () => this.#become({ phase: 'waiting' }),
+      }),
     );
     if (signal) {
       const stop = (): void => this.close();
@@ -194,16 +190,6 @@ export class TaskStream implements AsyncIterable<TaskEvent> {
       if (signal.aborted) return this.close();
     }
     this.#connection.open();
-  }
-
-  /** Resumes at every new connection; a change of transport is none. */
-  #followConnection(): () => void {
-    let connected = false;
-    return this.#connection.onStatus(({ phase }) => {
-      if (phase === 'connected' && !connected) this.#resume();
-      if (phase !== 'connected') this.#become({ phase: 'waiting' });
-      connected = phase === 'connected';
-    });
   }
 
   /** Asks for everything after the last event seen. */
